@@ -1,0 +1,70 @@
+"""The options of a method: a frozen dataclass whose fields carry help, unit, range and source."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from StrokeSAMLib.errors import OptionError
+
+T = TypeVar("T")
+
+
+def option(
+    default: Any, help: str, unit: str = "", least: float | None = None, most: float | None = None, source: str = ""
+) -> Any:
+    """A documented field of a method's option class.
+
+    Args:
+        default: its value when the user says nothing; its type is the option's type (float, int, bool or str).
+        help: one line on what it does.
+        unit: "mm", "HU", "ml", …
+        least, most: the permitted range, ends included.
+        source: the paper or the measurement that the default comes from.
+    """
+    about = {"help": help, "unit": unit, "least": least, "most": most, "source": source}
+    return dataclasses.field(default=default, metadata=about)
+
+
+def build_options(options_class: type[T], given: Mapping[str, Any], method: str) -> T:
+    """`options_class` with the values `given`, converted from text where they are text, and checked.
+
+    Raises:
+        OptionError: an unknown name, a value of the wrong type or outside its range.
+    """
+    fields = {field.name: field for field in dataclasses.fields(options_class)}  # type: ignore[arg-type]
+    for name in given:
+        if name not in fields:
+            raise OptionError(f"method {method} has no option '{name}'; it has: {', '.join(fields)}")
+    return options_class(**{name: _checked(fields[name], value) for name, value in given.items()})
+
+
+def _checked(field: dataclasses.Field, value: Any) -> Any:
+    converted = _convert(field, value)
+    least, most = field.metadata["least"], field.metadata["most"]
+    if (least is not None and not converted >= least) or (most is not None and not converted <= most):
+        raise OptionError(f"option '{field.name}' is {value}, outside {_range_text(least, most)}")
+    return converted
+
+
+def _range_text(least: float | None, most: float | None) -> str:
+    if most is None:
+        return f"the permitted range: {least} or more"
+    return f"the permitted range: {most} or less" if least is None else f"{least} to {most}"
+
+
+def _convert(field: dataclasses.Field, value: Any) -> Any:
+    kind = type(field.default)
+    try:
+        if kind is bool:
+            return _BOOLEANS[str(value).lower()]
+        if kind is int and float(value) != int(float(value)):
+            raise ValueError
+        return kind(value)
+    except (KeyError, ValueError, TypeError, OverflowError):
+        raise OptionError(f"option '{field.name}' must be {_KINDS[kind]}, not '{value}'") from None
+
+
+_BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}

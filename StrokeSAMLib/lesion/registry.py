@@ -1,0 +1,140 @@
+"""The registry of automatic methods: what each is called, what it needs, how it is run."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from StrokeSAMLib.errors import InputError, OptionError
+from StrokeSAMLib.lesion.options import build_options
+from StrokeSAMLib.monitor import Monitor, ProgressCallback
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+    from StrokeSAMLib.lesion.result import LesionResult
+
+
+@dataclass(frozen=True)
+class Input:
+    """An image that a method takes: its key ("ncct", "dwi", …) and the words a user knows it by."""
+
+    key: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Method:
+    """An automatic method.
+
+    Attributes:
+        id: its public name.
+        title: what a user reads in a list.
+        summary: one sentence on how it works.
+        inputs: every input it knows; the first is its reference, whose grid the result has.
+        needs: the inputs it cannot do without: one key of each tuple must be given.
+        module: the module of `StrokeSAMLib.lesion` with its `Options` class and its function
+            ``run(inputs, options, monitor) -> LesionResult``; imported when first used.
+        weights: id of the checkpoint it needs, or None.
+    """
+
+    id: str
+    title: str
+    summary: str
+    inputs: tuple[Input, ...]
+    needs: tuple[tuple[str, ...], ...]
+    module: str
+    weights: str | None = None
+
+    @property
+    def reference(self) -> str:
+        """The key of the input on whose grid the result is."""
+        return self.inputs[0].key
+
+    def needs_text(self) -> str:
+        """What it needs, in words: "dwi; adc or b0"."""
+        return "; ".join(" or ".join(keys) for keys in self.needs)
+
+    def options_class(self) -> type:
+        """The dataclass of its options (see `options.option`)."""
+        return self._implementation().Options
+
+    def check_inputs(self, given: Mapping[str, Any]) -> None:
+        """Raise `InputError` where an input is missing or not one of this method's."""
+        known = {entry.key for entry in self.inputs}
+        for key in given:
+            if key not in known:
+                raise InputError(f"method {self.id} takes no input '{key}'; it needs {self.needs_text()}")
+        for keys in self.needs:
+            if not any(key in given for key in keys):
+                raise InputError(f"method {self.id} needs {' or '.join(keys)}, which was not given")
+
+    def run(self, inputs: Mapping[str, sitk.Image], options: Mapping[str, Any], monitor: Monitor) -> LesionResult:
+        """Check inputs and options, and segment."""
+        self.check_inputs(inputs)
+        built = build_options(self.options_class(), options, self.id)
+        result = self._implementation().run(inputs, built, monitor)
+        return dataclasses.replace(result, method=self.id, options=dataclasses.asdict(built))
+
+    def _implementation(self) -> Any:
+        return importlib.import_module(f"StrokeSAMLib.lesion.{self.module}")
+
+
+METHODS: tuple[Method, ...] = (
+    Method(
+        id="asymmetry",
+        title="NCCT: left–right asymmetry (no weights)",
+        summary="Hypodensity of one hemisphere against the registered mirror image of the other.",
+        inputs=(Input("ncct", "Non-contrast CT"),),
+        needs=(("ncct",),),
+        module="asymmetry",
+    ),
+    Method(
+        id="diffusion",
+        title="DWI + ADC: diffusion restriction (no weights)",
+        summary="Low ADC and high DWI signal, grown from sure seeds by hysteresis.",
+        inputs=(Input("dwi", "DWI (trace, b≈1000)"), Input("adc", "ADC"), Input("b0", "b=0 image")),
+        needs=(("dwi",), ("adc", "b0")),
+        module="diffusion",
+    ),
+)
+
+
+def find_method(id: str) -> Method:
+    """The method called `id`.
+
+    Raises:
+        OptionError: there is none; the message lists those there are.
+    """
+    for method in METHODS:
+        if method.id == id:
+            return method
+    raise OptionError(f"there is no method '{id}'; the methods are: {', '.join(m.id for m in METHODS)}")
+
+
+def segment(
+    inputs: Mapping[str, sitk.Image],
+    method: str,
+    progress: ProgressCallback | None = None,
+    cancel: threading.Event | None = None,
+    **options: Any,
+) -> LesionResult:
+    """Segment the lesion in `inputs`, images by key ("ncct", "dwi", "adc", "b0", …), with the method called `method`.
+
+    Args:
+        inputs: images in patient space (LPS, millimetres); CT in Hounsfield units.
+        method: a method id, such as "asymmetry" (see `METHODS`).
+        progress: called as ``progress(fraction, text)``.
+        cancel: set it from another thread to stop the work.
+        options: the method's options by name; unknown names and values out of range are refused.
+
+    Raises:
+        InputError: an input is missing or unusable; the text says which and why.
+        OptionError: an unknown method or option, or a bad value.
+        Cancelled: `cancel` was set.
+    """
+    return find_method(method).run(inputs, options, Monitor(progress, cancel))
