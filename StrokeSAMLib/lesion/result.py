@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-    from StrokeSAMLib.imaging.midsagittal import Plane
+    from StrokeSAMLib.imaging.plane import Plane
 
 
 @dataclass(frozen=True)

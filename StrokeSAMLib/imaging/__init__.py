@@ -1,0 +1,1 @@
+"""Pure functions on images: SimpleITK images in and out, LPS and millimetres; arrays are (k, j, i)."""
