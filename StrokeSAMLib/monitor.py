@@ -31,9 +31,14 @@ class Monitor:
         if self._progress is not None:
             self._progress(min(max(fraction, 0.0), 1.0), text)
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether the cancel event is set."""
+        return self._cancel is not None and self._cancel.is_set()
+
     def check(self) -> None:
         """Raise `Cancelled` if the cancel event is set."""
-        if self._cancel is not None and self._cancel.is_set():
+        if self.cancelled:
             raise Cancelled()
 
     def part(self, first: float, last: float) -> Monitor:

@@ -1,0 +1,184 @@
+"""The mirror image of a brain: the mid-sagittal plane, and the point that answers each point on the other side.
+
+The plane is the reflection that maps the brain best onto itself. From that reflection an affine, then a coarse
+B-spline registration (SimpleITK) follow, since no brain is its own exact mirror image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.ndimage as ndi
+import scipy.optimize
+import SimpleITK as sitk
+
+from StrokeSAMLib.imaging.geometry import array_spacing, like, resample_like
+from StrokeSAMLib.imaging.morphology import dilate, gaussian
+from StrokeSAMLib.imaging.plane import Plane
+from StrokeSAMLib.monitor import Monitor
+
+_COARSE_MM = 6.0
+_FINE_MM = 4.0
+_REGISTRATION_MM = 3.0
+_NOWHERE = -1000.0
+# Rotations of the head (degrees) tried before the fine search; scanners' head holders allow less.
+_ANGLES = np.arange(-32.0, 33.0, 8.0)
+_OFFSETS_MM = (-8.0, 0.0, 8.0)
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """The left–right symmetry of one brain.
+
+    Attributes:
+        plane: the mid-sagittal plane.
+        transform: maps a point (LPS, mm) to the corresponding point of the other hemisphere.
+        correlation: Pearson correlation, within the brain, of the structure and its mirror image, −1…1.
+    """
+
+    plane: Plane
+    transform: sitk.Transform
+    correlation: float
+
+    def image_of(self, image: sitk.Image, outside: float) -> sitk.Image:
+        """`image` seen in the mirror, on its own grid: its value at x is the image's at ``transform(x)``."""
+        return sitk.Resample(image, image, self.transform, sitk.sitkLinear, outside)
+
+
+def find_mirror(structure: sitk.Image, brain: sitk.Image, deformable: bool, monitor: Monitor) -> Mirror:
+    """The symmetry of a brain.
+
+    Args:
+        structure: Float32 map that shows the anatomy the two hemispheres share (CSF against tissue) and as little
+            as can be of the lesion; 0 outside the brain.
+        brain: UInt8 mask on the same grid.
+        deformable: follow the affine by a B-spline registration.
+        monitor: progress; cancellation between the registrations and at each of their iterations.
+    """
+    monitor.step(0.0, "finding the mid-sagittal plane")
+    plane = find_plane(structure, brain)
+    fixed = _isotropic(structure, _REGISTRATION_MM)
+    mask = _isotropic(sitk.Cast(brain, sitk.sitkFloat32), _REGISTRATION_MM) > 0.5
+    near = like(dilate(sitk.GetArrayFromImage(mask) > 0, 3.0, array_spacing(mask)), mask)
+    monitor.step(0.3, "registering the mirror image")
+    transform = _affine(fixed, near, _reflection(plane), monitor)
+    if deformable:
+        monitor.step(0.5, "deforming the mirror image")
+        transform = _deformable(fixed, near, transform, monitor)
+    return Mirror(plane, transform, _correlation(fixed, mask, transform))
+
+
+def find_plane(structure: sitk.Image, brain: sitk.Image) -> Plane:
+    """The plane in which `structure` is most nearly its own mirror image (least mean squared difference)."""
+    centre = _centroid(brain)
+    coarse = _Asymmetry(_isotropic(structure, _COARSE_MM), centre)
+    starts = [(coarse((a, b, c)), (a, b, c)) for a in _ANGLES for b in _ANGLES for c in _OFFSETS_MM]
+    start = min(starts)[1]
+    fine = _Asymmetry(_isotropic(structure, _FINE_MM), centre)
+    simplex = np.asarray(start) + np.vstack([np.zeros(3), np.diag([4.0, 4.0, 4.0])])
+    options = {"initial_simplex": simplex, "xatol": 0.05, "fatol": 1e-6, "maxfev": 150}
+    best = scipy.optimize.minimize(fine, start, method="Nelder-Mead", options=options)
+    return fine.plane(best.x)
+
+
+class _Asymmetry:
+    """Mean squared difference of an image and its reflection in a plane given by (yaw°, roll°, offset mm)."""
+
+    def __init__(self, image: sitk.Image, centre: np.ndarray):
+        self._image = image
+        self._array = sitk.GetArrayFromImage(image)
+        self._centre = centre
+
+    def plane(self, parameters: np.ndarray) -> Plane:
+        yaw, roll = np.deg2rad(parameters[:2])
+        normal = np.array([np.cos(roll) * np.cos(yaw), np.cos(roll) * np.sin(yaw), np.sin(roll)])
+        return Plane.through(self._centre + parameters[2] * normal, normal)
+
+    def __call__(self, parameters: np.ndarray) -> float:
+        reflection = _reflection(self.plane(parameters))
+        seen = sitk.Resample(self._image, self._image, reflection, sitk.sitkLinear, _NOWHERE)
+        mirrored = sitk.GetArrayViewFromImage(seen)
+        # What lies beyond the field of view says nothing; where tissue meets it, a cropped head is no asymmetry.
+        there = mirrored > _NOWHERE / 2
+        return float(np.mean((mirrored[there] - self._array[there]) ** 2)) if there.any() else np.inf
+
+
+def _reflection(plane: Plane) -> sitk.AffineTransform:
+    normal = np.asarray(plane.normal)
+    transform = sitk.AffineTransform(3)
+    transform.SetMatrix((np.eye(3) - 2 * np.outer(normal, normal)).ravel().tolist())
+    transform.SetTranslation((2 * plane.offset * normal).tolist())
+    return transform
+
+
+def _isotropic(image: sitk.Image, spacing: float) -> sitk.Image:
+    """`image`, Float32, smoothed as its new grid of cubic voxels asks for."""
+    extent = np.asarray(image.GetSize()) * np.asarray(image.GetSpacing())
+    size = np.maximum(np.ceil(extent / spacing), 1).astype(int)
+    array = gaussian(sitk.GetArrayFromImage(image), spacing / 2.355, array_spacing(image))
+    grid = sitk.Image(size.tolist(), sitk.sitkFloat32)
+    grid.SetSpacing([spacing] * 3)
+    grid.SetDirection(image.GetDirection())
+    middle = image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in image.GetSize()])
+    axes = np.asarray(image.GetDirection()).reshape(3, 3)
+    grid.SetOrigin((np.asarray(middle) - axes @ ((size - 1) / 2 * spacing)).tolist())
+    return resample_like(like(array, image), grid)
+
+
+def _centroid(brain: sitk.Image) -> np.ndarray:
+    index = ndi.center_of_mass(sitk.GetArrayViewFromImage(brain))
+    return np.asarray(brain.TransformContinuousIndexToPhysicalPoint([float(n) for n in reversed(index)]))
+
+
+def _affine(fixed: sitk.Image, mask: sitk.Image, start: sitk.AffineTransform, monitor: Monitor) -> sitk.Transform:
+    method = _registration(mask, monitor, levels=(2, 1))
+    method.SetOptimizerAsRegularStepGradientDescent(1.0, 1e-3, 60, relaxationFactor=0.6)
+    method.SetOptimizerScalesFromPhysicalShift()
+    transform = sitk.AffineTransform(start)
+    transform.SetCenter(_centroid(mask).tolist())
+    transform.SetTranslation(
+        (np.asarray(start.TransformPoint(transform.GetCenter())) - np.asarray(transform.GetCenter())).tolist()
+    )
+    method.SetInitialTransform(transform, inPlace=True)
+    _execute(method, fixed, monitor)
+    return transform
+
+
+def _deformable(fixed: sitk.Image, mask: sitk.Image, affine: sitk.Transform, monitor: Monitor) -> sitk.Transform:
+    # Four cells across the head, some 45 mm each: enough for the shape of a hemisphere, too coarse for a lesion.
+    spline = sitk.BSplineTransformInitializer(fixed, [4, 4, 4], 3)
+    method = _registration(mask, monitor, levels=(1,))
+    method.SetOptimizerAsLBFGSB(numberOfIterations=25, maximumNumberOfCorrections=5)
+    method.SetMovingInitialTransform(affine)
+    method.SetInitialTransform(spline, inPlace=True)
+    _execute(method, fixed, monitor)
+    return sitk.CompositeTransform([affine, spline])
+
+
+def _registration(mask: sitk.Image, monitor: Monitor, levels: tuple[int, ...]) -> sitk.ImageRegistrationMethod:
+    method = sitk.ImageRegistrationMethod()
+    method.SetMetricAsMeanSquares()
+    method.SetMetricFixedMask(sitk.Cast(mask, sitk.sitkUInt8))
+    method.SetMetricSamplingStrategy(method.REGULAR)
+    method.SetMetricSamplingPercentage(0.5)
+    method.SetInterpolator(sitk.sitkLinear)
+    method.SetShrinkFactorsPerLevel(levels)
+    method.SetSmoothingSigmasPerLevel([0] * len(levels))
+    return method
+
+
+def _execute(method: sitk.ImageRegistrationMethod, fixed: sitk.Image, monitor: Monitor) -> None:
+    def watch() -> None:
+        if monitor.cancelled:
+            method.StopRegistration()
+
+    method.AddCommand(sitk.sitkIterationEvent, watch)
+    method.Execute(fixed, fixed)
+    monitor.check()
+
+
+def _correlation(fixed: sitk.Image, mask: sitk.Image, transform: sitk.Transform) -> float:
+    mirrored = sitk.GetArrayFromImage(sitk.Resample(fixed, fixed, transform, sitk.sitkLinear, 0.0))
+    inside = sitk.GetArrayViewFromImage(mask) > 0
+    return float(np.corrcoef(sitk.GetArrayViewFromImage(fixed)[inside], mirrored[inside])[0, 1])

@@ -1,0 +1,50 @@
+"""Reading an image from a file or from a folder with a DICOM series."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.imaging.dicom_series import read_series
+from StrokeSAMLib.imaging.file_checks import check_file
+
+
+def read_image(path: Path) -> sitk.Image:
+    """The 3-D scalar image in `path`: a file of any format that SimpleITK reads, or a folder with a DICOM series.
+
+    The pixel type is the file's own. A fourth axis of length 1 is dropped.
+
+    Raises:
+        InputError: missing, empty, truncated or unknown file; not 3-D; several components a voxel; bad spacing.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return read_series(path)
+    check_file(path)
+    image = _read(path)
+    if image.GetDimension() == 4 and image.GetSize()[3] == 1:
+        image = image[..., 0]
+    if image.GetDimension() != 3:
+        size = " × ".join(map(str, image.GetSize()))
+        raise InputError(f"{path}: a 3-D volume is needed; this image is {image.GetDimension()}-D ({size})")
+    if image.GetNumberOfComponentsPerPixel() != 1:
+        count = image.GetNumberOfComponentsPerPixel()
+        raise InputError(f"{path}: a scalar volume is needed; this image has {count} components a voxel")
+    return image
+
+
+def _read(path: Path) -> sitk.Image:
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)  # ITK's own warnings would go to stderr
+    try:
+        return sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise InputError(f"{path}: not a readable image ({_reason(error)})") from None
+
+
+def _reason(error: RuntimeError) -> str:
+    """The last line of ITK's text that says something, without its prefixes."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[-1].removeprefix("sitk::ERROR: ").removeprefix("Reason: ")
+    return text[:160]
