@@ -1,12 +1,25 @@
 """The errors a user can act on. Their text is one line that names what is wrong and where."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+
 
 class StrokeSAMError(Exception):
     """Base of every error whose text is meant for the user; the command exits with status 2 on it."""
 
 
 class InputError(StrokeSAMError):
-    """An input that cannot be used: a missing or broken file, a wrong modality, grids that do not match."""
+    """An input that cannot be used: a missing or broken file, a wrong modality, grids that do not match.
+
+    Where the library knows an input only by its key, the text begins with it ("ncct: …"); `naming` puts the name
+    that the user knows it by in its place.
+    """
+
+    def naming(self, names: Mapping[str, object]) -> InputError:
+        """This error with the key of an input replaced by its entry in `names`: a file, or a volume's name."""
+        key, colon, rest = str(self).partition(":")
+        return InputError(f"{names[key]}:{rest}") if colon and key in names else self
 
 
 class OptionError(StrokeSAMError):

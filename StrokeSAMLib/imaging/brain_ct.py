@@ -53,7 +53,7 @@ def brain_mask(ncct: sitk.Image) -> sitk.Image:
     mask = _stripped_brain(hu) if stripped else _brain_within_skull(hu, bone, spacing)
     volume = mask.sum() * voxel_volume_ml(coarse)
     if not PLAUSIBLE_ML[0] <= volume <= PLAUSIBLE_ML[1]:
-        raise InputError(f"no brain found in the CT: the best candidate has {volume:.0f} ml")
+        raise InputError(f"ncct: no brain found: the best candidate has {volume:.0f} ml")
     smooth = gaussian(mask.astype(np.float32), 1.0, spacing)
     return resample_like(like(smooth, coarse), ncct) > 0.5
 

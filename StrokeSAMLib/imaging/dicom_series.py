@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pydicom
+import pydicom.errors
 import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
@@ -56,19 +58,28 @@ def _series_files(folder: Path) -> tuple[str, ...]:
 
 
 def _positions(folder: Path, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Image Position (Patient) of every file, (n, 3) mm, and the slices' normal."""
-    reader = sitk.ImageFileReader()
-    positions = []
-    for name in names:
-        reader.SetFileName(name)
-        try:
-            reader.ReadImageInformation()
-            positions.append([float(word) for word in reader.GetMetaData("0020|0032").split("\\")])
-        except (RuntimeError, ValueError):
-            raise InputError(f"{folder}: {Path(name).name} has no readable image position") from None
-    normal = np.asarray(reader.GetDirection()).reshape(3, 3)[:, 2]
-    positions = np.asarray(positions)
+    """Image Position (Patient) of every file, (n, 3) mm, and the slices' normal in the order of the files."""
+    headers = [_header(folder, Path(name)) for name in names]
+    positions = np.asarray([header.ImagePositionPatient for header in headers], dtype=float)
+    row, column = np.asarray(headers[0].ImageOrientationPatient, dtype=float).reshape(2, 3)
+    normal = np.cross(row, column)
     return positions, normal if (positions[-1] - positions[0]) @ normal >= 0 else -normal
+
+
+def _header(folder: Path, path: Path) -> pydicom.Dataset:
+    """The header of one slice, checked: GDCM fills missing pixels without a word."""
+    try:
+        header = pydicom.dcmread(path, stop_before_pixels=True)
+        compressed = header.file_meta.TransferSyntaxUID.is_compressed
+        pixels = header.Rows * header.Columns * header.BitsAllocated // 8
+        complete = len(header.ImagePositionPatient) == 3 and len(header.ImageOrientationPatient) == 6
+    except (OSError, ValueError, AttributeError, TypeError, pydicom.errors.InvalidDicomError):
+        complete = False
+    if not complete:
+        raise InputError(f"{folder}: {path.name} has no readable position and size")
+    if not compressed and path.stat().st_size < pixels:
+        raise InputError(f"{folder}: {path.name} is truncated")
+    return header
 
 
 def _read(folder: Path, names: tuple[str, ...]) -> sitk.Image:

@@ -75,6 +75,6 @@ def overlap(image: sitk.Image, reference: sitk.Image, inside: np.ndarray) -> flo
     """The part of the voxels `inside` (k, j, i) of `reference` that lie within the extent of `image`, 0…1."""
     covered = sitk.Image(image.GetSize(), sitk.sitkUInt8) + 1
     covered.CopyInformation(image)
-    there = sitk.GetArrayViewFromImage(resample_like(covered, reference, sitk.sitkNearestNeighbor))
+    there = sitk.GetArrayFromImage(resample_like(covered, reference, sitk.sitkNearestNeighbor))
     count = np.count_nonzero(inside)
     return float(np.count_nonzero(there[inside]) / count) if count else 0.0

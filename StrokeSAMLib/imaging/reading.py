@@ -7,7 +7,6 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
-from StrokeSAMLib.imaging.dicom_series import read_series
 from StrokeSAMLib.imaging.file_checks import check_file
 
 
@@ -21,6 +20,8 @@ def read_image(path: Path) -> sitk.Image:
     """
     path = Path(path)
     if path.is_dir():
+        from StrokeSAMLib.imaging.dicom_series import read_series  # pydicom is slow to import
+
         return read_series(path)
     check_file(path)
     image = _read(path)

@@ -43,7 +43,7 @@ from StrokeSAMLib.lesion.options import option
 from StrokeSAMLib.lesion.result import LesionResult
 from StrokeSAMLib.monitor import Monitor
 
-_SYNTHETIC = "chosen on synthetic infarcts put into the CT template of Muschelli 2020; docs/methods.md"
+_TUNED = "docs/methods.md, synthetic infarcts"
 # Voxels of at least this size (x, y, z), mm: finer ones hold only noise at the scale of the smoothing.
 _WORKING_MM = (1.0, 1.0, 2.0)
 # CSF and tissue are told apart on HU smoothed by this much, mm: the noise of a voxel is as large as their contrast.
@@ -60,23 +60,23 @@ _WEAK = 2.0
 class Options:
     """Options of the method `asymmetry`."""
 
-    smoothing: float = option(3.0, "smoothing within tissue, standard deviation", "mm", 0.5, 10, _SYNTHETIC)
+    smoothing: float = option(3.0, "smoothing within tissue, standard deviation", "mm", 0.5, 10, _TUNED)
     tissue_low: float = option(15.0, "least density of tissue; below are CSF and old infarcts", "HU", 0, 30, "physics")
     tissue_high: float = option(
         60.0, "greatest density of tissue; above are blood and calcification", "HU", 40, 100, "physics"
     )
-    seed: float = option(4.0, "a seed is this much darker than its mirror image", "HU", 0.5, 20, _SYNTHETIC)
-    grow: float = option(2.5, "a first outline is this much darker than its mirror image", "HU", 0.2, 20, _SYNTHETIC)
+    seed: float = option(4.0, "a seed is this much darker than its mirror image", "HU", 0.5, 20, _TUNED)
+    grow: float = option(2.5, "a first outline is this much darker than its mirror image", "HU", 0.2, 20, _TUNED)
     edge_fraction: float = option(
-        0.45, "the final outline, as a part of the lesion's own darkest density difference", "", 0.1, 0.9, _SYNTHETIC
+        0.45, "the final outline, as a part of the lesion's own darkest density difference", "", 0.1, 0.9, _TUNED
     )
     seed_depth: float = option(4.0, "seeds lie this far from the brain's edge (beam hardening)", "mm", 0, 20, "physics")
-    edge_depth: float = option(0.5, "the lesion reaches up to this far from the brain's edge", "mm", 0, 20, _SYNTHETIC)
-    min_volume: float = option(3.0, "smallest lesion", "ml", 0, 100, _SYNTHETIC)
+    edge_depth: float = option(0.5, "the lesion reaches up to this far from the brain's edge", "mm", 0, 20, _TUNED)
+    min_volume: float = option(3.0, "smallest lesion", "ml", 0, 100, _TUNED)
     min_mass: float = option(
-        0.33, "smallest mass (volume × difference) of a component, as a part of the heaviest's", "", 0, 1, _SYNTHETIC
+        0.33, "smallest mass (volume × difference) of a component, as a part of the heaviest's", "", 0, 1, _TUNED
     )
-    closing: float = option(4.0, "gaps up to twice this are closed (sulci in the lesion)", "mm", 0, 20, _SYNTHETIC)
+    closing: float = option(4.0, "gaps up to twice this are closed (sulci in the lesion)", "mm", 0, 20, _TUNED)
     deformable: bool = option(True, "refine the mirror image by a B-spline registration")
 
 

@@ -35,7 +35,7 @@ from StrokeSAMLib.lesion.options import option
 from StrokeSAMLib.lesion.result import LesionResult
 from StrokeSAMLib.monitor import Monitor
 
-_SYNTHETIC = "chosen on one public patient (subject01 of Liu et al. 2021, Commun Med 1:61); docs/methods.md"
+_TUNED = "docs/methods.md, one public patient"
 _PURUSHOTHAM = "Purushotham et al. 2015, J Cereb Blood Flow Metab 35:1249"
 # Tissue, neither CSF nor noise, whose median is the patient's normal, 10⁻⁶ mm²/s.
 _PARENCHYMA_ADC = (300.0, 1800.0)
@@ -51,24 +51,24 @@ class Options:
 
     b_value: float = option(1000.0, "diffusion weighting of the DWI", "s/mm²", 100, 5000)
     seed_adc: float = option(620.0, "a seed's ADC is at most this", "10⁻⁶ mm²/s", 100, 1500, _PURUSHOTHAM)
-    seed_adc_part: float = option(0.7, "… or this part of the normal tissue's ADC", "", 0, 1, _SYNTHETIC)
-    seed_dwi: float = option(4.0, "a seed's DWI is this far above the brain's median", "SD", 0, 20, _SYNTHETIC)
-    grow_adc: float = option(750.0, "the lesion's ADC is at most this", "10⁻⁶ mm²/s", 100, 2000, _SYNTHETIC)
-    grow_adc_part: float = option(0.9, "… or this part of the normal tissue's ADC", "", 0, 1.5, _SYNTHETIC)
-    grow_dwi: float = option(2.5, "the lesion's DWI is this far above the brain's median", "SD", 0, 20, _SYNTHETIC)
-    smoothing: float = option(0.8, "smoothing of the signals, standard deviation", "mm", 0, 5, _SYNTHETIC)
+    seed_adc_part: float = option(0.7, "… or this part of the normal tissue's ADC", "", 0, 1, _TUNED)
+    seed_dwi: float = option(4.0, "a seed's DWI is this far above the brain's median", "SD", 0, 20, _TUNED)
+    grow_adc: float = option(750.0, "the lesion's ADC is at most this", "10⁻⁶ mm²/s", 100, 2000, _TUNED)
+    grow_adc_part: float = option(0.9, "… or this part of the normal tissue's ADC", "", 0, 1.5, _TUNED)
+    grow_dwi: float = option(2.5, "the lesion's DWI is this far above the brain's median", "SD", 0, 20, _TUNED)
+    smoothing: float = option(0.8, "smoothing of the signals, standard deviation", "mm", 0, 5, _TUNED)
     min_signal: float = option(
-        0.35, "least b=0 signal, as a part of the brain's median (signal dropout)", "", 0, 1, _SYNTHETIC
+        0.35, "least b=0 signal, as a part of the brain's median (signal dropout)", "", 0, 1, _TUNED
     )
     skull_base_part: float = option(
-        0.4, "a component with more of itself than this beside the skull base must be very bright", "", 0, 1, _SYNTHETIC
+        0.4, "a component with more of itself than this beside the skull base must be very bright", "", 0, 1, _TUNED
     )
-    skull_base_dwi: float = option(5.0, "how bright that is, its median DWI", "SD", 0, 20, _SYNTHETIC)
-    min_volume: float = option(0.1, "smallest lesion", "ml", 0, 100, _SYNTHETIC)
+    skull_base_dwi: float = option(5.0, "how bright that is, its median DWI", "SD", 0, 20, _TUNED)
+    min_volume: float = option(0.1, "smallest lesion", "ml", 0, 100, _TUNED)
 
 
 def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) -> LesionResult:
-    """Segment the lesion in ``inputs["dwi"]`` with ``inputs["adc"]`` or ``inputs["b0"]`` (which may lie on other grids).
+    """Segment the lesion in ``inputs["dwi"]`` with ``inputs["adc"]`` or ``inputs["b0"]``, on whatever grids.
 
     Raises:
         InputError: an image that is no diffusion MR, or images that do not belong together.

@@ -40,18 +40,28 @@ def build_options(options_class: type[T], given: Mapping[str, Any], method: str)
     return options_class(**{name: _checked(fields[name], value) for name, value in given.items()})
 
 
+def describe_options(options_class: type) -> list[tuple[str, str, str, str, str, str]]:
+    """A row for each option: name, default, unit, range, help, source."""
+    rows = []
+    for field in dataclasses.fields(options_class):
+        about = field.metadata
+        span = "" if about["least"] is None and about["most"] is None else _span(about["least"], about["most"])
+        rows.append((field.name, str(field.default), about["unit"], span, about["help"], about["source"]))
+    return rows
+
+
 def _checked(field: dataclasses.Field, value: Any) -> Any:
     converted = _convert(field, value)
     least, most = field.metadata["least"], field.metadata["most"]
     if (least is not None and not converted >= least) or (most is not None and not converted <= most):
-        raise OptionError(f"option '{field.name}' is {value}, outside {_range_text(least, most)}")
+        raise OptionError(f"option '{field.name}' is {value}; it must be {_span(least, most)}")
     return converted
 
 
-def _range_text(least: float | None, most: float | None) -> str:
+def _span(least: float | None, most: float | None) -> str:
     if most is None:
-        return f"the permitted range: {least} or more"
-    return f"the permitted range: {most} or less" if least is None else f"{least} to {most}"
+        return f"{least:g} or more"
+    return f"{most:g} or less" if least is None else f"{least:g} to {most:g}"
 
 
 def _convert(field: dataclasses.Field, value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import importlib.util
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class Method:
         needs: the inputs it cannot do without: one key of each tuple must be given.
         module: the module of `StrokeSAMLib.lesion` with its `Options` class and its function
             ``run(inputs, options, monitor) -> LesionResult``; imported when first used.
-        weights: id of the checkpoint it needs, or None.
+        packages: the Python packages it imports.
     """
 
     id: str
@@ -48,7 +49,7 @@ class Method:
     inputs: tuple[Input, ...]
     needs: tuple[tuple[str, ...], ...]
     module: str
-    weights: str | None = None
+    packages: tuple[str, ...] = ("numpy", "scipy", "SimpleITK")
 
     @property
     def reference(self) -> str:
@@ -73,10 +74,19 @@ class Method:
             if not any(key in given for key in keys):
                 raise InputError(f"method {self.id} needs {' or '.join(keys)}, which was not given")
 
+    def readiness(self) -> str:
+        """ "yes", or the packages that are missing here."""
+        missing = [name for name in self.packages if importlib.util.find_spec(name) is None]
+        return f"no: needs {', '.join(missing)}" if missing else "yes"
+
+    def build_options(self, given: Mapping[str, Any]) -> Any:
+        """This method's options with the values `given`; `OptionError` where one is unknown or out of range."""
+        return build_options(self.options_class(), given, self.id)
+
     def run(self, inputs: Mapping[str, sitk.Image], options: Mapping[str, Any], monitor: Monitor) -> LesionResult:
         """Check inputs and options, and segment."""
         self.check_inputs(inputs)
-        built = build_options(self.options_class(), options, self.id)
+        built = self.build_options(options)
         result = self._implementation().run(inputs, built, monitor)
         return dataclasses.replace(result, method=self.id, options=dataclasses.asdict(built))
 

@@ -1,0 +1,174 @@
+"""The `strokesam` command.
+
+Exit status 0 on success; 2 for bad usage or unusable input, with one line on stderr; 130 when interrupted.
+Results go to stdout, everything else to stderr. Heavy libraries are imported by the command that needs them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from StrokeSAMLib.errors import Cancelled, OptionError, StrokeSAMError
+from StrokeSAMLib.lesion.options import describe_options
+from StrokeSAMLib.lesion.registry import METHODS, find_method
+from StrokeSAMLib.monitor import ProgressCallback
+from StrokeSAMLib.version import __version__
+
+USAGE, INTERRUPTED = 2, 130
+# click's ClickException: typer has click inside or beside it, by its version, and exports only its grandchild.
+_CommandLineError = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    help="Segment the ischaemic stroke lesion in CT and MR. For research; not a medical device.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command and exit the process with its status."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command with `arguments`; its exit status."""
+    try:
+        # Without click's own handling, which prints several lines and a traceback for what is not its own.
+        return app(arguments or ["--help"], standalone_mode=False) or 0
+    except _CommandLineError as error:
+        return _fail(error.format_message())
+    except StrokeSAMError as error:
+        return _fail(str(error))
+    except MemoryError:
+        return _fail("not enough memory for this image")
+    except (KeyboardInterrupt, typer.Abort, Cancelled):
+        print("strokesam: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _fail(text: str) -> int:
+    print(f"strokesam: {' '.join(text.split())}", file=sys.stderr)
+    return USAGE
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"strokesam {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of every command."""
+
+
+@app.command()
+def segment(
+    method: Annotated[str, typer.Option(help="Method id; see `strokesam methods`.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The lesion's mask, on the scan's grid.")],
+    ncct: Annotated[Path | None, typer.Option(help="Non-contrast CT: file, or folder of a DICOM series.")] = None,
+    dwi: Annotated[Path | None, typer.Option(help="Diffusion-weighted image (trace, b near 1000).")] = None,
+    adc: Annotated[Path | None, typer.Option(help="ADC map, in any of its units.")] = None,
+    b0: Annotated[Path | None, typer.Option(help="Image without diffusion weighting, to compute ADC.")] = None,
+    probability: Annotated[Path | None, typer.Option(help="Write the score map, 0 to 1.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the report, JSON.")] = None,
+    overview: Annotated[Path | None, typer.Option(help="Write the contact sheet, PNG.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set an option of the method.")
+    ] = None,
+) -> None:
+    """Segment the lesion in a scan."""
+    from StrokeSAMLib import commands
+
+    files = {"ncct": ncct, "dwi": dwi, "adc": adc, "b0": b0}
+    given = {key: path for key, path in files.items() if path is not None}
+    outputs = commands.Outputs(mask=output, probability=probability, report=report, overview=overview)
+    with _progress() as progress:
+        result = commands.segment(find_method(method), given, outputs, _settings(settings or []), progress)
+    print(f"{commands.summary(result)} → {output}")
+    for warning in result.warnings:
+        print(f"note: {warning}", file=sys.stderr)
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")] = Path("strokesam-demo"),
+) -> None:
+    """Segment a known infarct in a synthetic head CT."""
+    from StrokeSAMLib import commands
+
+    with _progress() as progress:
+        result, dice = commands.demo(output, progress)
+    print(f"{commands.summary(result)}; Dice {dice:.2f} against the known infarct → {output}")
+
+
+@app.command()
+def methods(
+    method: Annotated[str | None, typer.Argument(help="Show this method's options.")] = None,
+) -> None:
+    """List the methods, what each needs and whether it is ready; or one method's options."""
+    table = _methods_table() if method is None else _options_table(method)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+@app.command()
+def evaluate(
+    reference: Annotated[Path, typer.Option(help="Reference mask, or a folder of them.")],
+    prediction: Annotated[Path, typer.Option(help="Predicted mask, or a folder of them with the same names.")],
+    tolerance: Annotated[float, typer.Option(help="Tolerance of the surface Dice, mm.", min=0.0)] = 2.0,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the table, CSV.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write the plot, PNG.")] = None,
+) -> None:
+    """Compare predicted masks with reference masks."""
+    from StrokeSAMLib import commands
+
+    with _progress() as progress:
+        table = commands.evaluate(reference, prediction, tolerance, output, plot, progress)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _settings(words: list[str]) -> dict[str, str]:
+    pairs = [word.partition("=") for word in words]
+    for (name, equals, _), word in zip(pairs, words, strict=True):
+        if not (name and equals):
+            raise OptionError(f"--set takes NAME=VALUE, not '{word}'")
+    return {name: value for name, _, value in pairs}
+
+
+def _methods_table() -> Table:
+    table = Table("method", "what it does", "inputs", "ready", box=None)
+    for method in METHODS:
+        table.add_row(method.id, method.title, method.needs_text(), method.readiness())
+    return table
+
+
+def _options_table(id: str) -> Table:
+    table = Table("option", "default", "unit", "range", "what it does", "source", box=None)
+    for row in describe_options(find_method(id).options_class()):
+        table.add_row(*row)
+    return table
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[ProgressCallback]:
+    """A progress bar on a terminal's stderr; silent elsewhere."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda fraction, text: bar.update(task, completed=fraction, description=text)

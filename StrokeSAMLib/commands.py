@@ -1,0 +1,135 @@
+"""What the `strokesam` commands do, without their arguments and their printing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import SimpleITK as sitk
+
+from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.imaging.reading import read_image
+from StrokeSAMLib.imaging.writing import check_image_output, check_output, write_image
+from StrokeSAMLib.monitor import Monitor, ProgressCallback
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from StrokeSAMLib.lesion import LesionResult, Method
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files that a segmentation writes; None is not written."""
+
+    mask: Path
+    probability: Path | None = None
+    report: Path | None = None
+    overview: Path | None = None
+
+    def check(self, inputs: Mapping[str, Path]) -> None:
+        """Refuse what cannot be written, before the work is done."""
+        given = list(inputs.values())
+        paths = [path for path in (self.mask, self.probability, self.report, self.overview) if path is not None]
+        if len({path.resolve() for path in paths}) < len(paths):
+            raise InputError("two outputs have the same name")
+        check_image_output(self.mask, given)
+        if self.probability is not None:
+            check_image_output(self.probability, given)
+        for path in (self.report, self.overview):
+            if path is not None:
+                check_output(path, given)
+
+
+def segment(
+    method: Method, files: Mapping[str, Path], outputs: Outputs, options: Mapping[str, str], progress: ProgressCallback
+) -> LesionResult:
+    """Read `files`, segment, and write `outputs`; nothing is written unless all of the work succeeds."""
+    method.check_inputs(files)
+    method.build_options(options)
+    images = {key: read_image(path) for key, path in files.items()}
+    outputs.check(files)
+    try:
+        result = method.run(images, options, Monitor(progress))
+    except InputError as error:
+        raise error.naming(files) from None
+    write(result, outputs, files)
+    return result
+
+
+def write(result: LesionResult, outputs: Outputs, files: Mapping[str, Path]) -> None:
+    """Write the outputs that are asked for, the mask last: where it is, all the others are."""
+    from StrokeSAMLib.report import report, write_overview, write_report
+
+    if outputs.probability is not None:
+        write_image(result.score, outputs.probability)
+    if outputs.report is not None:
+        write_report(report(result, files), outputs.report)
+    if outputs.overview is not None:
+        write_overview(result, outputs.overview)
+    write_image(result.mask, outputs.mask)
+
+
+def summary(result: LesionResult) -> str:
+    """One line: volume, side, components."""
+    from StrokeSAMLib.report import measure
+
+    found = measure(result)
+    if not found["components"]:
+        return "no lesion found"
+    count = len(found["components"])
+    return f"lesion {found['volume_ml']:.1f} ml, {found['side']}, {count} component{'s' if count > 1 else ''}"
+
+
+def demo(folder: Path, progress: ProgressCallback) -> tuple[LesionResult, float]:
+    """Write a synthetic head CT with a known infarct into `folder`, segment it, and return the Dice against it."""
+    from StrokeSAMLib.evaluation import dice
+    from StrokeSAMLib.imaging.phantom import head_ct
+    from StrokeSAMLib.lesion import find_method
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot make the folder: {error.strerror}") from None
+    progress(0.0, "making a head")
+    phantom = head_ct()
+    scan = folder / "ncct.nii.gz"
+    write_image(phantom.ncct, scan)
+    write_image(phantom.lesion, folder / "truth.nii.gz")
+    outputs = Outputs(
+        mask=folder / "lesion.nii.gz",
+        probability=folder / "probability.nii.gz",
+        report=folder / "report.json",
+        overview=folder / "overview.png",
+    )
+    result = segment(find_method("asymmetry"), {"ncct": scan}, outputs, {}, progress)
+    arrays = (sitk.GetArrayViewFromImage(image) > 0 for image in (phantom.lesion, result.mask))
+    return result, dice(*arrays)
+
+
+def evaluate(
+    reference: Path,
+    prediction: Path,
+    tolerance: float,
+    output: Path | None,
+    plot_file: Path | None,
+    progress: ProgressCallback,
+) -> Table:
+    """Measure `prediction` against `reference`, write the CSV and the plot, and return a table to print."""
+    from StrokeSAMLib import evaluation
+
+    for path in (output, plot_file):
+        if path is not None:
+            check_output(path, [reference, prediction])
+    cases = evaluation.evaluate(reference, prediction, tolerance, Monitor(progress))
+    if output is not None:
+        evaluation.write_csv(cases, output)
+    if plot_file is not None:
+        evaluation.plot(cases, plot_file)
+    return _cases_table(cases)
+
+
+def _cases_table(cases: list[Any]) -> Table:
+    raise NotImplementedError

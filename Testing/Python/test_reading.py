@@ -1,0 +1,137 @@
+"""Reading: real files, broken in every way that users have met."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.imaging.reading import read_image
+
+SIZE = (16, 12, 10)
+
+
+@pytest.fixture
+def volume():
+    rng = np.random.default_rng(0)
+    image = sitk.GetImageFromArray(rng.integers(-1000, 1000, SIZE[::-1]).astype(np.int16))
+    image.SetSpacing((0.5, 0.6, 5.0))
+    return image
+
+
+@pytest.fixture
+def nifti(tmp_path, volume):
+    path = tmp_path / "scan.nii.gz"
+    sitk.WriteImage(volume, str(path))
+    return path
+
+
+def refusal(path):
+    """The text of the one-line error that reading `path` must end in."""
+    with pytest.raises(InputError) as caught:
+        read_image(path)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert path.name in text
+    return text
+
+
+def patch_header(path, offset, value_format, *values):
+    raw = bytearray(gzip.decompress(path.read_bytes()))
+    struct.pack_into(value_format, raw, offset, *values)
+    path.write_bytes(gzip.compress(bytes(raw)))
+
+
+@pytest.mark.parametrize("name", ["scan.nii.gz", "scan.nii", "scan.nrrd", "scan.mha"])
+def test_reads_what_was_written(tmp_path, volume, name):
+    path = tmp_path / name
+    sitk.WriteImage(volume, str(path))
+    image = read_image(path)
+    assert image.GetPixelID() == sitk.sitkInt16
+    assert image.GetSpacing() == pytest.approx(volume.GetSpacing())
+    np.testing.assert_array_equal(sitk.GetArrayViewFromImage(image), sitk.GetArrayViewFromImage(volume))
+
+
+def test_refuses_a_missing_file(tmp_path):
+    assert "no such file" in refusal(tmp_path / "absent.nii.gz")
+
+
+def test_refuses_an_empty_file(tmp_path):
+    path = tmp_path / "empty.nii.gz"
+    path.touch()
+    assert "empty" in refusal(path)
+
+
+@pytest.mark.parametrize("name", ["text.nii.gz", "text.nii", "text.mha", "text.nrrd"])
+def test_refuses_a_text_file_under_an_images_name(tmp_path, name):
+    path = tmp_path / name
+    path.write_text("not an image\n" * 50)
+    refusal(path)
+
+
+def test_refuses_a_truncated_gzip_that_itk_would_fill_with_zeros(nifti):
+    content = nifti.read_bytes()
+    nifti.write_bytes(content[: len(content) // 2])
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    assert sitk.ReadImage(str(nifti)).GetSize() == SIZE  # why the check exists
+    assert "truncated" in refusal(nifti)
+
+
+@pytest.mark.parametrize("name", ["scan.nii", "scan.mha", "scan.nrrd"])
+def test_refuses_truncated_raw_voxels(tmp_path, volume, name):
+    path = tmp_path / name
+    sitk.WriteImage(volume, str(path), useCompression=False)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) - 800])
+    refusal(path)
+
+
+def test_refuses_a_damaged_gzip(nifti):
+    content = bytearray(nifti.read_bytes())
+    content[-6] ^= 0xFF  # the checksum
+    nifti.write_bytes(bytes(content))
+    assert "damaged" in refusal(nifti)
+
+
+@pytest.mark.parametrize("spacing", [0.0, -1.0, float("nan"), float("inf")])
+def test_refuses_a_nifti_spacing_that_is_not_positive(nifti, spacing):
+    patch_header(nifti, 80, "<f", spacing)
+    assert "spacing" in refusal(nifti)
+
+
+@pytest.mark.parametrize("spacing", ["0 1 1", "-1 1 1"])
+def test_refuses_a_metaimage_spacing_that_is_not_positive(tmp_path, volume, spacing):
+    path = tmp_path / "scan.mha"
+    volume.SetSpacing((1, 1, 1))
+    sitk.WriteImage(volume, str(path))
+    path.write_bytes(path.read_bytes().replace(b"ElementSpacing = 1 1 1", f"ElementSpacing = {spacing}".encode()))
+    assert "spacing" in refusal(path)
+
+
+def test_refuses_a_2d_image(tmp_path, volume):
+    path = tmp_path / "slice.nii.gz"
+    sitk.WriteImage(volume[:, :, 3], str(path))
+    assert "2-D" in refusal(path)
+
+
+def test_refuses_a_4d_image_but_takes_a_single_time_point(tmp_path, volume):
+    path = tmp_path / "series.nii.gz"
+    sitk.WriteImage(sitk.JoinSeries([volume, volume]), str(path))
+    assert "4-D" in refusal(path)
+    sitk.WriteImage(sitk.JoinSeries([volume]), str(path))
+    assert read_image(path).GetSize() == SIZE
+
+
+def test_refuses_a_colour_image(tmp_path, volume):
+    path = tmp_path / "colour.nrrd"
+    byte = sitk.Cast(volume, sitk.sitkUInt8)
+    sitk.WriteImage(sitk.Compose(byte, byte, byte), str(path))
+    assert "3 components" in refusal(path)
+
+
+def test_itk_says_nothing_on_stderr(nifti, capfd):
+    patch_header(nifti, 80, "<f", -1.0)
+    refusal(nifti)
+    assert capfd.readouterr().err == ""
