@@ -77,6 +77,9 @@ class Options:
         0.33, "smallest mass (volume × difference) of a component, as a part of the heaviest's", "", 0, 1, _TUNED
     )
     closing: float = option(4.0, "gaps up to twice this are closed (sulci in the lesion)", "mm", 0, 20, _TUNED)
+    surface: float = option(
+        4.0, "a gap up to twice this between lesion and the brain's surface is lesion", "mm", 0, 20, _TUNED
+    )
     deformable: bool = option(True, "refine the mirror image by a B-spline registration")
 
 
@@ -163,7 +166,20 @@ def _lesion(head: _Head, difference: np.ndarray, known: np.ndarray, options: Opt
     lesion = hysteresis(core, ndi.binary_opening(around & (difference < threshold)))
     lesion = remove_small(lesion, least / 3)
     tissue = head.inside & (head.smoothed(1.5) > options.tissue_low - 5)
-    return fill_holes(lesion | (close(lesion, options.closing, head.spacing) & tissue)), threshold
+    closed = close(lesion, options.closing, head.spacing) | _cortex_over(lesion, head, options.surface)
+    return fill_holes(lesion | (closed & tissue)), threshold
+
+
+def _cortex_over(lesion: np.ndarray, head: _Head, gap_mm: float) -> np.ndarray:
+    """What lies between `lesion` and the brain's surface where they are less than twice `gap_mm` apart.
+
+    Cortex over an infarct is infarcted too, but sulci that do not answer each other hide it from the comparison.
+    """
+    if gap_mm == 0:
+        return np.zeros_like(lesion)
+    outside = ~head.inside
+    bridged = close(lesion | outside, gap_mm, head.spacing) & ~close(outside, gap_mm, head.spacing)
+    return bridged & dilate(lesion, 2 * gap_mm, head.spacing)
 
 
 def _heaviest(mask: np.ndarray, weight: np.ndarray, part: float) -> np.ndarray:
