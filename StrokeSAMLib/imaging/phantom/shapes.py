@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -34,22 +35,48 @@ def ellipsoid(points: Points, centre: Vector, radii: Vector) -> np.ndarray:
     return (level - 1) / slope
 
 
-def capsule(points: Points, start: Vector, end: Vector, radius: float) -> np.ndarray:
-    """Distance to a line segment with a thickness."""
+def capsule(points: Points, start: Vector, end: Vector, radius: float, end_radius: float | None = None) -> np.ndarray:
+    """Distance to a line segment with a thickness, which may taper from `radius` to `end_radius`."""
     axis = np.subtract(end, start)
-    rel = [p - s for p, s in zip((points.x, points.y, points.z), start, strict=True)]
-    along = np.clip(sum(r * a for r, a in zip(rel, axis, strict=True)) / (axis @ axis), 0, 1)
-    return np.sqrt(sum((r - along * a) ** 2 for r, a in zip(rel, axis, strict=True))) - radius
-
-
-def slab(distance: np.ndarray, half_thickness: float, *within: np.ndarray) -> np.ndarray:
-    """A sheet around `distance` = 0, cut off to what lies inside all of `within`."""
-    return np.maximum.reduce([np.abs(distance) - half_thickness, *within])
+    rel = [p - np.float32(s) for p, s in zip((points.x, points.y, points.z), start, strict=True)]
+    along = np.clip(sum(r * np.float32(a) for r, a in zip(rel, axis, strict=True)) / np.float32(axis @ axis), 0, 1)
+    away = np.sqrt(sum((r - along * np.float32(a)) ** 2 for r, a in zip(rel, axis, strict=True)))
+    return away - (radius + along * ((radius if end_radius is None else end_radius) - radius))
 
 
 def union(*shapes: np.ndarray) -> np.ndarray:
     """What lies in any of the shapes."""
-    return np.minimum.reduce(shapes)
+    return reduce(np.minimum, shapes)
+
+
+def common(*shapes: np.ndarray) -> np.ndarray:
+    """What lies in all of the shapes."""
+    return reduce(np.maximum, shapes)
+
+
+def blend(radius: float, *shapes: np.ndarray) -> np.ndarray:
+    """The union with its inner edges rounded (polynomial smooth minimum)."""
+
+    def pair(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        near = np.maximum(radius - np.abs(a - b), 0)
+        return np.minimum(a, b) - near * near / (4 * radius)
+
+    return reduce(pair, shapes)
+
+
+def carve(radius: float, shape: np.ndarray, *holes: np.ndarray) -> np.ndarray:
+    """`shape` without `holes`, its edges rounded."""
+    return -blend(radius, -shape, *holes)
+
+
+def sheet(distance: np.ndarray, beyond: np.ndarray) -> np.ndarray:
+    """Distance to a sheet without thickness: the surface `distance` = 0 as far as `beyond` is negative."""
+    return np.hypot(distance, np.maximum(beyond, 0))
+
+
+def shell(distance: np.ndarray, thickness: float) -> np.ndarray:
+    """The wall of a shape, built outwards."""
+    return np.abs(distance - thickness / 2) - thickness / 2
 
 
 class Folds:
@@ -59,11 +86,13 @@ class Folds:
         noise = rng.standard_normal((_LATTICE_SIZE,) * 3).astype(np.float32)
         sigma = wavelength_mm / 5 / _LATTICE_MM
         band = ndi.gaussian_filter(noise, sigma, mode="wrap") - ndi.gaussian_filter(noise, 2 * sigma, mode="wrap")
-        self._lattice = band / band.std()
-        slopes = np.gradient(self._lattice, _LATTICE_MM)
-        self._slope = float(np.sqrt(sum(s * s for s in slopes)).mean())
+        slopes = np.gradient(band, _LATTICE_MM)
+        self._lattice = band / np.sqrt(sum(s * s for s in slopes)).mean()
 
     def at(self, points: Points) -> np.ndarray:
-        """The noise in mm: near a zero surface, the signed distance from it."""
-        index = [p / _LATTICE_MM + _LATTICE_SIZE / 2 for p in (points.z, points.y, points.x)]
-        return ndi.map_coordinates(self._lattice, index, order=1, mode="grid-wrap") / self._slope
+        """The noise in mm: near a zero surface, about the signed distance from it."""
+        shape = np.broadcast_shapes(points.x.shape, points.y.shape, points.z.shape)
+        index = np.empty((3, *shape), np.float32)
+        for axis, p in enumerate((points.z, points.y, points.x)):
+            index[axis] = p / _LATTICE_MM + _LATTICE_SIZE / 2
+        return ndi.map_coordinates(self._lattice, index, order=1, mode="grid-wrap")

@@ -1,0 +1,54 @@
+"""Painting: from shapes to Hounsfield units."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from StrokeSAMLib.imaging.phantom.brain import Brain
+from StrokeSAMLib.imaging.phantom.skull import Skull
+
+# An adult's head at 120 kV, HU: grey 36–38, white 28–30, CSF near 7; textbook values (Osborn, Diagnostic Imaging).
+AIR, FAT, SOFT_TISSUE, CSF, WHITE, GREY, DURA = -1000.0, -85.0, 45.0, 7.0, 28.5, 37.0, 50.0
+EYE, DIPLOE, BONE, CALCIUM, HEADREST = 14.0, 550.0, 1100.0, 110.0, 20.0
+# Grey matter loses this much more than white: their contrast fades, the earliest sign of infarction.
+_GREY_LOSS = 0.35
+# By how much swelling narrows sulci from either side, mm.
+_SWELLING_MM = 0.7
+# Bone hardens the beam: tissue looks this much denser at the skull, fading over this depth.
+_CUPPING_HU, _CUPPING_MM = 2.5, 5.0
+
+
+def fluid(brain: Brain, infarct: np.ndarray | None) -> np.ndarray:
+    """CSF in and around the brain (signed distance, mm); swelling narrows the sulci of the infarct (0…1)."""
+    if infarct is None:
+        return brain.fluid
+    return np.minimum(brain.fluid + _SWELLING_MM * infarct, brain.ventricles)
+
+
+def paint(skull: Skull, brain: Brain, infarct: np.ndarray | None, density: float, soft_mm: float) -> np.ndarray:
+    """The head in HU, Float32.
+
+    Args:
+        skull, brain: the shapes at the points to paint.
+        infarct: how infarcted each point is, 0…1; None is healthy.
+        density: change in infarcted white matter, HU.
+        soft_mm: the width of edges, some half a voxel: their partial volume.
+    """
+
+    def over(under: np.ndarray, distance: np.ndarray, hu: float | np.ndarray) -> np.ndarray:
+        return under + (hu - under) / (1 + np.exp(np.clip(distance / soft_mm, -20, 20)))
+
+    hu = np.full(brain.surface.shape, SOFT_TISSUE, np.float32)
+    for distance, value in ((skull.fat, FAT), (skull.eyes, EYE), (skull.bone, BONE), (skull.diploe, DIPLOE)):
+        hu = over(hu, distance, value)
+    hu = over(hu, skull.cavity, CSF)
+    tissue = over(np.full_like(hu, WHITE), brain.grey, GREY)
+    if infarct is not None:
+        tissue = tissue + infarct * density * (1 + _GREY_LOSS * (tissue - WHITE) / (GREY - WHITE))
+    hu = over(hu, brain.surface, tissue)
+    inside = skull.cavity
+    hu = over(hu, np.maximum(fluid(brain, infarct), inside), CSF)
+    hu = over(hu, np.maximum(brain.dura, inside), DURA)
+    hu = over(hu, np.maximum(brain.calcium, inside), CALCIUM)
+    hu = hu + np.where(inside < 0, _CUPPING_HU * np.exp(np.minimum(inside, 0) / _CUPPING_MM), 0)
+    return over(over(hu, skull.air, AIR), skull.headrest, HEADREST)
