@@ -10,7 +10,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -23,7 +23,11 @@ from StrokeSAMLib.lesion.registry import METHODS, find_method
 from StrokeSAMLib.monitor import ProgressCallback
 from StrokeSAMLib.version import __version__
 
+if TYPE_CHECKING:
+    from StrokeSAMLib.evaluation import CaseMetrics
+
 USAGE, INTERRUPTED = 2, 130
+_PLAIN_WIDTH = 160
 # click's ClickException: typer has click inside or beside it, by its version, and exports only its grandchild.
 _CommandLineError = typer.BadParameter.__mro__[2]
 
@@ -123,7 +127,7 @@ def methods(
 ) -> None:
     """List the methods, what each needs and whether it is ready; or one method's options."""
     table = _methods_table() if method is None else _options_table(method)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    _print(table)
 
 
 @app.command()
@@ -138,8 +142,12 @@ def evaluate(
     from StrokeSAMLib import commands
 
     with _progress() as progress:
-        table = commands.evaluate(reference, prediction, tolerance, output, plot, progress)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+        cases = commands.evaluate(reference, prediction, tolerance, output, plot, progress)
+    _print(_metrics_table(cases))
+
+
+def _print(table: Table) -> None:
+    Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH).print(table)
 
 
 def _settings(words: list[str]) -> dict[str, str]:
@@ -161,6 +169,21 @@ def _options_table(id: str) -> Table:
     table = Table("option", "default", "unit", "range", "what it does", "source", box=None)
     for row in describe_options(find_method(id).options_class()):
         table.add_row(*row)
+    return table
+
+
+def _metrics_table(cases: list[CaseMetrics]) -> Table:
+    from StrokeSAMLib.evaluation import summarise
+
+    columns = {"dsc": "DSC", "nsd": "NSD", "hd95": "HD95 mm", "reference_ml": "reference ml"}
+    columns |= {"prediction_ml": "prediction ml", "volume_difference_ml": "|difference| ml", "lesion_f1": "lesion F1"}
+    table = Table("case", *columns.values(), box=None)
+    for case in cases:
+        table.add_row(case.case, *(f"{getattr(case, name):.3f}" for name in columns))
+    if len(cases) > 1:
+        summary = summarise(cases)
+        for statistic in ("mean", "median"):
+            table.add_row(statistic, *(f"{summary[name][statistic]:.3f}" for name in columns))
     return table
 
 

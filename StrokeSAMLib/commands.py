@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import SimpleITK as sitk
 
@@ -15,8 +15,7 @@ from StrokeSAMLib.imaging.writing import check_image_output, check_output, write
 from StrokeSAMLib.monitor import Monitor, ProgressCallback
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from StrokeSAMLib.evaluation import CaseMetrics
     from StrokeSAMLib.lesion import LesionResult, Method
 
 
@@ -116,20 +115,16 @@ def evaluate(
     output: Path | None,
     plot_file: Path | None,
     progress: ProgressCallback,
-) -> Table:
-    """Measure `prediction` against `reference`, write the CSV and the plot, and return a table to print."""
+) -> list[CaseMetrics]:
+    """Measure `prediction` against `reference`, and write the CSV and the plot."""
     from StrokeSAMLib import evaluation
 
     for path in (output, plot_file):
         if path is not None:
-            check_output(path, [reference, prediction])
+            check_output(path, [path for path in (reference, prediction) if path.is_file()])
     cases = evaluation.evaluate(reference, prediction, tolerance, Monitor(progress))
     if output is not None:
         evaluation.write_csv(cases, output)
     if plot_file is not None:
         evaluation.plot(cases, plot_file)
-    return _cases_table(cases)
-
-
-def _cases_table(cases: list[Any]) -> Table:
-    raise NotImplementedError
+    return cases

@@ -1,0 +1,19 @@
+"""Comparing segmentations with references: metrics of a case, tables and plots of a cohort."""
+
+from StrokeSAMLib.evaluation.cohort import evaluate, summarise
+from StrokeSAMLib.evaluation.lesions import LesionDetection, detect_lesions
+from StrokeSAMLib.evaluation.metrics import CaseMetrics, case_metrics, dice
+from StrokeSAMLib.evaluation.plot import plot
+from StrokeSAMLib.evaluation.table import write_csv
+
+__all__ = [
+    "CaseMetrics",
+    "LesionDetection",
+    "case_metrics",
+    "detect_lesions",
+    "dice",
+    "evaluate",
+    "plot",
+    "summarise",
+    "write_csv",
+]

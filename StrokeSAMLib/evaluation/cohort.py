@@ -1,0 +1,109 @@
+"""A prediction and its reference, or two folders of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.evaluation.metrics import CaseMetrics, case_metrics
+from StrokeSAMLib.imaging.geometry import array_spacing, same_grid
+from StrokeSAMLib.imaging.reading import read_image
+from StrokeSAMLib.monitor import Monitor
+
+_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
+
+
+def evaluate(
+    reference: Path, prediction: Path, tolerance_mm: float = 2.0, monitor: Monitor | None = None
+) -> list[CaseMetrics]:
+    """Measure one pair of mask files, or two folders whose files answer each other by name (suffixes may differ).
+
+    A voxel that is not 0 is lesion.
+
+    Raises:
+        InputError: a file without its partner, masks on different grids, or an image that is no mask.
+    """
+    monitor = monitor or Monitor()
+    pairs = _pairs(Path(reference), Path(prediction))
+    cases = []
+    for count, (name, first, second) in enumerate(pairs):
+        monitor.step(count / len(pairs), f"measuring {name}")
+        cases.append(_evaluate_pair(name, first, second, tolerance_mm))
+    return cases
+
+
+def summarise(cases: list[CaseMetrics]) -> dict[str, dict[str, float]]:
+    """Mean, sd, median and n of every metric over the cases that have it (see `CaseMetrics.hd95`)."""
+    summary = {}
+    for field in dataclasses.fields(CaseMetrics)[1:]:
+        values = [value for case in cases if not math.isnan(value := getattr(case, field.name))]
+        summary[field.name] = {
+            "mean": statistics.fmean(values) if values else math.nan,
+            "sd": statistics.stdev(values) if len(values) > 1 else math.nan,
+            "median": statistics.median(values) if values else math.nan,
+            "n": len(values),
+        }
+    return summary
+
+
+def _pairs(reference: Path, prediction: Path) -> list[tuple[str, Path, Path]]:
+    if reference.is_dir() != prediction.is_dir():
+        raise InputError(f"{reference} and {prediction}: give two files or two folders")
+    if not reference.is_dir():
+        return [(_stem(prediction), reference, prediction)]
+    references, predictions = _files(reference), _files(prediction)
+    for folder, lone in (
+        (prediction, sorted(references.keys() - predictions.keys())),
+        (reference, sorted(predictions.keys() - references.keys())),
+    ):
+        if lone:
+            more = f" and {len(lone) - 3} more" if len(lone) > 3 else ""
+            raise InputError(f"{folder}: no file for {', '.join(lone[:3])}{more}")
+    return [(name, references[name], predictions[name]) for name in sorted(references)]
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if not path.name.lower().endswith(_SUFFIXES) or path.name.startswith("."):
+            continue
+        if _stem(path) in files:
+            raise InputError(f"{folder}: {path.name} and {files[_stem(path)].name} have the same case name")
+        files[_stem(path)] = path
+    if not files:
+        raise InputError(f"{folder}: no image files in that folder")
+    return files
+
+
+def _stem(path: Path) -> str:
+    return next((path.name[: -len(s)] for s in _SUFFIXES if path.name.lower().endswith(s)), path.stem)
+
+
+def _evaluate_pair(name: str, reference: Path, prediction: Path, tolerance_mm: float) -> CaseMetrics:
+    first, second = read_image(reference), read_image(prediction)
+    if not same_grid(first, second):
+        raise InputError(f"{prediction}: lies on another grid than {reference} ({_grid_difference(first, second)})")
+    masks = _mask(first, reference), _mask(second, prediction)
+    return case_metrics(*masks, array_spacing(first), tolerance_mm, name)
+
+
+def _grid_difference(first: sitk.Image, second: sitk.Image) -> str:
+    for what in ("Size", "Spacing", "Origin", "Direction"):
+        values = [getattr(image, f"Get{what}")() for image in (first, second)]
+        if values[0] != values[1] and not (what != "Size" and np.allclose(*values, rtol=0, atol=1e-3)):
+            texts = [" × ".join(f"{v:g}" for v in value) for value in values]
+            return f"{what.lower()} {texts[1]} instead of {texts[0]}"
+    return "geometry"
+
+
+def _mask(image: sitk.Image, path: Path) -> np.ndarray:
+    array = sitk.GetArrayFromImage(image)
+    if array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
+        raise InputError(f"{path}: not a mask: it has values between whole numbers")
+    return array != 0
