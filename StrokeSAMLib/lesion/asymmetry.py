@@ -52,6 +52,8 @@ _TISSUE_SMOOTHING_MM = 1.0
 _STRUCTURE_HU = 27.0
 # A smoothed value rests on at least this part of its neighbourhood being tissue.
 _LEAST_SUPPORT = 0.3
+# Sulci this much darker than tissue belong to a lesion that surrounds them; darker ones are open CSF, HU.
+_SULCI_HU = 8.0
 _POOR_MATCH = 0.5
 _WEAK = 2.0
 
@@ -60,8 +62,8 @@ _WEAK = 2.0
 class Options:
     """Options of the method `asymmetry`."""
 
-    smoothing: float = option(3.0, "smoothing within tissue, standard deviation", "mm", 0.5, 10, _TUNED)
-    tissue_low: float = option(15.0, "least density of tissue; below are CSF and old infarcts", "HU", 0, 30, "physics")
+    smoothing: float = option(4.0, "smoothing within tissue, standard deviation", "mm", 0.5, 10, _TUNED)
+    tissue_low: float = option(18.0, "least density of tissue; below are CSF and old infarcts", "HU", 0, 30, _TUNED)
     tissue_high: float = option(
         60.0, "greatest density of tissue; above are blood and calcification", "HU", 40, 100, "physics"
     )
@@ -74,9 +76,9 @@ class Options:
     edge_depth: float = option(0.5, "the lesion reaches up to this far from the brain's edge", "mm", 0, 20, _TUNED)
     min_volume: float = option(3.0, "smallest lesion", "ml", 0, 100, _TUNED)
     min_mass: float = option(
-        0.33, "smallest mass (volume × difference) of a component, as a part of the heaviest's", "", 0, 1, _TUNED
+        0.5, "smallest mass (volume × difference) of a component, as a part of the heaviest's", "", 0, 1, _TUNED
     )
-    closing: float = option(4.0, "gaps up to twice this are closed (sulci in the lesion)", "mm", 0, 20, _TUNED)
+    closing: float = option(6.0, "gaps up to twice this are closed (sulci in the lesion)", "mm", 0, 20, _TUNED)
     surface: float = option(
         4.0, "a gap up to twice this between lesion and the brain's surface is lesion", "mm", 0, 20, _TUNED
     )
@@ -165,7 +167,7 @@ def _lesion(head: _Head, difference: np.ndarray, known: np.ndarray, options: Opt
     around = within & dilate(core, 4 * options.smoothing, head.spacing)
     lesion = hysteresis(core, ndi.binary_opening(around & (difference < threshold)))
     lesion = remove_small(lesion, least / 3)
-    tissue = head.inside & (head.smoothed(1.5) > options.tissue_low - 5)
+    tissue = head.inside & (head.smoothed(1.5) > options.tissue_low - _SULCI_HU)
     closed = close(lesion, options.closing, head.spacing) | _cortex_over(lesion, head, options.surface)
     return fill_holes(lesion | (closed & tissue)), threshold
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from StrokeSAMLib.imaging.writing import replacing
 from StrokeSAMLib.lesion.result import LesionResult
@@ -28,7 +31,7 @@ def report(result: LesionResult, files: Mapping[str, Path] | None = None) -> dic
             may name a patient.
     """
     plane = result.midsagittal
-    return _rounded(
+    return _jsonable(
         {
             "schema_version": SCHEMA_VERSION,
             "software": {"name": "StrokeSAM", "version": __version__},
@@ -73,10 +76,13 @@ def _series_hash(folder: Path) -> str:
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
-def _rounded(value: Any) -> Any:
-    """`value` with its floats, NumPy's too, rounded to `_DIGITS` decimals."""
-    if isinstance(value, dict):
-        return {key: _rounded(entry) for key, entry in value.items()}
+def _jsonable(value: Any) -> Any:
+    """`value` as JSON knows it: NumPy's numbers as Python's, floats to `_DIGITS` decimals, NaN and infinity null."""
+    if isinstance(value, Mapping):
+        return {key: _jsonable(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(entry) for entry in value]
-    return round(float(value), _DIGITS) if isinstance(value, float) else value
+        return [_jsonable(entry) for entry in value]
+    plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, float):
+        return round(plain, _DIGITS) if math.isfinite(plain) else None
+    return plain

@@ -27,7 +27,8 @@ def measure(result: LesionResult) -> dict[str, Any]:
         - side: "left", "right" (the patient's, by the mid-sagittal plane), "bilateral" or "none".
         - left_part: the part of the volume on the patient's left, 0…1; None when empty.
         - bounding_box: first and last voxel index (i, j, k) and LPS corner points in mm; None when empty.
-        - intensities: mean, sd, min and max inside the lesion, for each image of the result; None when empty.
+        - intensities: mean, sd (of the population), min and max inside the lesion, for each image of the result; None
+          when empty.
         - brain_ml: volume of the brain mask.
     """
     mask = sitk.GetArrayViewFromImage(result.mask) > 0
@@ -53,7 +54,8 @@ def _component_sizes(mask: np.ndarray) -> list[int]:
 
 
 def _left_part(mask: np.ndarray, plane: Plane, image: sitk.Image) -> float:
-    return float(np.mean(plane.distance_map(image)[mask] > 0))
+    distance = plane.distance_map(image)[mask]
+    return float(np.mean(0.5 + 0.5 * np.sign(distance), dtype=float))  # a voxel in the plane is half on either side
 
 
 def _side(left_part: float | None) -> str:
@@ -83,4 +85,5 @@ def _bounding_box(mask: np.ndarray, image: sitk.Image) -> dict[str, Any]:
 
 def _intensities(image: sitk.Image, mask: np.ndarray) -> dict[str, float]:
     values = sitk.GetArrayViewFromImage(image)[mask].astype(np.float64)
-    return {"mean": values.mean(), "sd": values.std(), "min": values.min(), "max": values.max()}
+    found = {"mean": values.mean(), "sd": values.std(), "min": values.min(), "max": values.max()}
+    return {name: float(value) for name, value in found.items()}

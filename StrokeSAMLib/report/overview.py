@@ -6,6 +6,7 @@ Slicer has.
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ import scipy.ndimage as ndi
 import SimpleITK as sitk
 from PIL import Image, ImageDraw, ImageFont
 
-from StrokeSAMLib.imaging.geometry import canonical, mask_like, resample_like, same_grid
+from StrokeSAMLib.imaging.morphology import FULL
 from StrokeSAMLib.imaging.writing import replacing
 from StrokeSAMLib.lesion.result import LesionResult
+from StrokeSAMLib.report.axial import Axial, axial, choose_slices, specks
 from StrokeSAMLib.report.measurements import measure
 
 COLUMNS, ROWS = 5, 4
@@ -27,98 +29,73 @@ _MR_PERCENTILES = (0.5, 99.5)
 # Amber (Okabe and Ito's palette), told from grey by the colour-blind too.
 OUTLINE = (255, 176, 0)
 _TEXT, _DIM = (235, 235, 235), (150, 150, 150)
-_HEADER, _FOOTER = 46, 34
+_HEADER, _FOOTER, _LINE = 46, 34, 18
+_FINER = 4
+# A component smaller on the picture than this (pixels) gets a ring of this radius: an outline would hide it.
+_TINY_PIXELS, _RING_PIXELS = 30, 6.0
+# Pillow's own font has ASCII and little more.
+_SIGNS = str.maketrans({"×": "x", "–": "-", "−": "-", "—": "-", "’": "'", "≥": ">=", "≤": "<=", "≈": "~", "µ": "u"})
 
 
 def overview(result: LesionResult, key: str | None = None) -> Image.Image:
-    """The contact sheet of `result`, RGB.
+    """The contact sheet of `result`, RGB: up to 20 slices with the outline, and below them the warnings.
 
     Args:
         result: of an automatic method.
-        key: the image to show; the method's first by default.
+        key: the image of the result to show, such as "ncct" or "adc"; its first by default. "ncct" is shown at level
+            40, width 80 HU; any other from the 0.5th to the 99.5th percentile of the whole brain.
+
+    Raises:
+        KeyError: the result has no such image.
     """
     key = next(iter(result.images)) if key is None else key
-    image, mask, brain = _upright(result, key)
-    low, high = _window(image, brain, key)
-    box = _crop(brain, image)
-    sheet = Image.new("RGB", (COLUMNS * _TILE, ROWS * _TILE + _HEADER + _FOOTER))
-    array, lesion = sitk.GetArrayViewFromImage(image), sitk.GetArrayViewFromImage(mask)
-    scale = _scale(box, image)
-    for place, k in enumerate(_slices(brain, lesion)):
+    shown = axial(result, key)
+    low, high = _window(shown, key)
+    box = _crop(shown)
+    scale = _scale(box, shown.image)
+    notes = _wrapped(result.warnings, COLUMNS * _TILE - 24)
+    sheet = Image.new("RGB", (COLUMNS * _TILE, ROWS * _TILE + _HEADER + _FOOTER + _LINE * len(notes)))
+    array = sitk.GetArrayViewFromImage(shown.image)
+    tiny = specks(shown.lesion, _TINY_PIXELS / (scale**2 * np.prod(shown.image.GetSpacing()[:2])))
+    for place, k in enumerate(choose_slices(shown.lesion, shown.brain, COLUMNS * ROWS)):
         grey = np.clip((array[k][box] - low) / (high - low), 0, 1) * 255
-        tile = _tile(grey, lesion[k][box] > 0, image, scale)
-        _annotate(tile, image.TransformIndexToPhysicalPoint((0, 0, int(k)))[2])
+        tile = _tile(grey, shown.lesion[k][box], tiny[k][box], shown.image, scale)
+        _annotate(tile, shown.image.TransformIndexToPhysicalPoint((0, 0, k))[2])
         sheet.paste(tile, (place % COLUMNS * _TILE, _HEADER + place // COLUMNS * _TILE))
-    _frame(sheet, result, key, (low, high), scale)
+    _head(sheet, result, key, (low, high))
+    _foot(sheet, notes, scale)
     return sheet
 
 
 def write_overview(result: LesionResult, path: Path) -> None:
-    """Write the contact sheet as PNG to `path`, whole or not at all."""
+    """Write the contact sheet as PNG to `path`, whole or not at all.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
     with replacing(path) as temporary:
         overview(result).save(temporary, format="PNG")
 
 
-def _upright(result: LesionResult, key: str) -> tuple[sitk.Image, sitk.Image, np.ndarray]:
-    """Image, lesion and brain on an axial grid along L, P, S; resampled only where the scan is not axial."""
-    image = canonical(sitk.Cast(result.images[key], sitk.sitkFloat32))
-    mask, brain = canonical(result.mask), canonical(result.brain)
-    axial = np.allclose(image.GetDirection(), np.eye(3).ravel(), atol=1e-3) and image.GetSpacing()[2] >= 2
-    if not axial:
-        grid = _axial_grid(image)
-        low = float(sitk.GetArrayViewFromImage(image).min())
-        image = resample_like(image, grid, outside=low)
-        mask, brain = mask_like(mask, grid), mask_like(brain, grid)
-    elif not same_grid(image, mask):
-        mask, brain = mask_like(mask, image), mask_like(brain, image)
-    return image, mask, sitk.GetArrayFromImage(brain) > 0
-
-
-def _axial_grid(image: sitk.Image) -> sitk.Image:
-    """A grid of 1 × 1 × 3 mm along L, P, S around `image`."""
-    ends = [(-0.5, n - 0.5) for n in image.GetSize()]
-    corners = np.array(
-        [image.TransformContinuousIndexToPhysicalPoint([ends[a][(c >> a) & 1] for a in range(3)]) for c in range(8)]
-    )
-    spacing = np.array([1.0, 1.0, 3.0])
-    size = np.ceil(np.ptp(corners, axis=0) / spacing).astype(int)
-    grid = sitk.Image(size.tolist(), sitk.sitkUInt8)
-    grid.SetSpacing(spacing.tolist())
-    grid.SetOrigin((corners.min(axis=0) + spacing / 2).tolist())
-    return grid
-
-
-def _window(image: sitk.Image, brain: np.ndarray, key: str) -> tuple[float, float]:
+def _window(shown: Axial, key: str) -> tuple[float, float]:
     if key == "ncct":
         return _CT_WINDOW
-    inside = sitk.GetArrayViewFromImage(image)[brain]
-    low, high = np.percentile(inside, _MR_PERCENTILES) if inside.size else (0.0, 1.0)
+    array = sitk.GetArrayViewFromImage(shown.image)
+    inside = array[shown.brain] if shown.brain.any() else array.ravel()
+    low, high = np.percentile(inside, _MR_PERCENTILES)
     return float(low), float(max(high, low + 1e-6))
 
 
-def _crop(brain: np.ndarray, image: sitk.Image) -> tuple[slice, slice]:
-    """Rows and columns around the brain, with a margin for the skull."""
+def _crop(shown: Axial) -> tuple[slice, slice]:
+    """Rows and columns around brain and lesion, with a margin for the skull."""
     box = []
-    for axis, step in ((1, image.GetSpacing()[1]), (2, image.GetSpacing()[0])):
-        used = np.flatnonzero(brain.any(axis=tuple(a for a in range(3) if a != axis)))
+    there = (shown.brain | shown.lesion).any(axis=0)
+    for axis, step in ((0, shown.image.GetSpacing()[1]), (1, shown.image.GetSpacing()[0])):
+        used = np.flatnonzero(there.any(axis=1 - axis))
         margin = int(_MARGIN_MM / step)
-        first, last = (used[0], used[-1]) if used.size else (0, brain.shape[axis] - 1)
-        box.append(slice(max(first - margin, 0), last + margin + 1))
+        first, last = (used[0], used[-1]) if used.size else (0, there.shape[axis] - 1)
+        box.append(slice(max(first - margin, 0), min(last + margin + 1, there.shape[axis])))
     return box[0], box[1]
-
-
-def _slices(brain: np.ndarray, lesion: np.ndarray) -> np.ndarray:
-    """Up to a sheet's number of slices (from above the brain's lowest), the lesion's among them as many as can be."""
-    count = COLUMNS * ROWS
-    used = np.flatnonzero(brain.any(axis=(1, 2)))
-    ill = np.flatnonzero(lesion.any(axis=(1, 2)))
-    if used.size <= count:
-        return used
-    chosen = set(ill[np.unique(np.linspace(0, ill.size - 1, min(ill.size, count * 3 // 4)).round().astype(int))])
-    for k in used[np.linspace(0, used.size - 1, count).round().astype(int)]:
-        if len(chosen) < count:
-            chosen.add(k)
-    return np.array(sorted(chosen))
 
 
 def _scale(box: tuple[slice, slice], image: sitk.Image) -> float:
@@ -127,29 +104,41 @@ def _scale(box: tuple[slice, slice], image: sitk.Image) -> float:
     return _TILE / max(rows * image.GetSpacing()[1], columns * image.GetSpacing()[0])
 
 
-def _tile(grey: np.ndarray, lesion: np.ndarray, image: sitk.Image, scale: float) -> Image.Image:
-    """One slice, its aspect true, with the lesion's outline."""
-    size = tuple(round(n * step * scale) for n, step in zip(grey.shape[::-1], image.GetSpacing()[:2], strict=True))
+def _tile(grey: np.ndarray, lesion: np.ndarray, tiny: np.ndarray, image: sitk.Image, scale: float) -> Image.Image:
+    """One slice, its aspect true, with the lesion's outline, and rings around what is `tiny`."""
+    steps = image.GetSpacing()[:2]
+    size = tuple(max(1, round(n * step * scale)) for n, step in zip(grey.shape[::-1], steps, strict=True))
     picture = Image.fromarray(grey.astype(np.uint8)).resize(size, Image.Resampling.BICUBIC).convert("RGB")
     if lesion.any():
         amber = Image.new("RGB", size, OUTLINE)
-        picture.paste(amber, mask=Image.fromarray(_outline(lesion, size)))
+        picture.paste(amber, mask=Image.fromarray(_outline(lesion, tiny, size)))
     tile = Image.new("RGB", (_TILE, _TILE))
     tile.paste(picture, ((_TILE - size[0]) // 2, (_TILE - size[1]) // 2))
     return tile
 
 
-def _outline(lesion: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _outline(lesion: np.ndarray, tiny: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The opacity (UInt8) of the outline, two pixels wide and antialiased.
 
-    The mask is smoothed as it is enlarged, four times finer than the tile; a lesion of one voxel stays.
+    The mask is smoothed as it is enlarged; a lesion of one voxel stays, and what is `tiny` has a ring around it.
     """
-    fine = Image.fromarray(lesion.astype(np.uint8) * 255).resize((size[0] * 4, size[1] * 4), Image.Resampling.BILINEAR)
-    inside = np.asarray(fine) > 127
-    edge = ndi.distance_transform_edt(inside) <= 4.0
-    edge &= inside
-    edge |= (ndi.distance_transform_edt(~inside) <= 3.0) & ~inside
+    fine_size = (size[0] * _FINER, size[1] * _FINER)
+    enlarged = Image.fromarray(lesion.astype(np.uint8) * 255).resize(fine_size, Image.Resampling.BILINEAR)
+    inside = np.asarray(enlarged) > 127
+    edge = inside & (ndi.distance_transform_edt(inside) <= _FINER)
+    edge |= ~inside & (ndi.distance_transform_edt(~inside) <= _FINER - 1)
+    for middle in _middles(tiny, size):
+        v, u = np.ogrid[: fine_size[1], : fine_size[0]]
+        radius = np.hypot(v - middle[0] * _FINER, u - middle[1] * _FINER) / _FINER
+        edge |= np.abs(radius - _RING_PIXELS) < 0.6
     return np.asarray(Image.fromarray(edge.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX))
+
+
+def _middles(tiny: np.ndarray, size: tuple[int, int]) -> list[np.ndarray]:
+    """Middles (row, column; pixels of the tile) of the parts of `tiny`."""
+    labels, count = ndi.label(tiny, structure=FULL[0])
+    step = np.array(size[::-1]) / tiny.shape
+    return [(np.argwhere(labels == n).mean(axis=0) + 0.5) * step for n in range(1, count + 1)]
 
 
 def _annotate(tile: Image.Image, z_mm: float) -> None:
@@ -160,21 +149,48 @@ def _annotate(tile: Image.Image, z_mm: float) -> None:
     draw.text((6, _TILE - 6), f"{'S' if z_mm >= 0 else 'I'} {abs(z_mm):.0f} mm", _DIM, font, anchor="ls")
 
 
-def _frame(sheet: Image.Image, result: LesionResult, key: str, window: tuple[float, float], scale: float) -> None:
+def _head(sheet: Image.Image, result: LesionResult, key: str, window: tuple[float, float]) -> None:
     draw = ImageDraw.Draw(sheet)
     found = measure(result)
     title = "no lesion found"
     if found["voxels"]:
-        count = len(found["components"])
-        title = f"lesion {found['volume_ml']:.1f} ml, {found['side']}, {count} component{'s' if count > 1 else ''}"
+        count, volume = len(found["components"]), found["volume_ml"]
+        text = f"{volume:.1f}" if volume >= 1 else f"{volume:.2g}"
+        title = f"lesion {text} ml, {found['side']}, {count} component{'s' if count > 1 else ''}"
     draw.text((12, _HEADER // 2), title, _TEXT, ImageFont.load_default(22), anchor="lm")
-    about = f"{key}, method {result.method}, level {sum(window) / 2:.0f} width {window[1] - window[0]:.0f}"
-    draw.text((sheet.width - 12, _HEADER // 2), about, _DIM, ImageFont.load_default(15), anchor="rm")
-    foot = sheet.height - _FOOTER // 2
+    about = f"{key}, method {result.method}, level {sum(window) / 2:.4g} width {window[1] - window[0]:.4g}"
+    draw.text((sheet.width - 12, _HEADER // 2), _plain(about), _DIM, ImageFont.load_default(15), anchor="rm")
+
+
+def _foot(sheet: Image.Image, notes: list[str], scale: float) -> None:
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(13)
+    foot = _HEADER + ROWS * _TILE + _FOOTER // 2
     bar = round(50 * scale)
     draw.line((12, foot, 12 + bar, foot), _TEXT, 3)
-    draw.text((20 + bar, foot), "5 cm", _TEXT, ImageFont.load_default(13), anchor="lm")
-    notes = "; ".join(result.warnings)
-    draw.text((90 + bar, foot), notes[:120], OUTLINE, ImageFont.load_default(13), anchor="lm")
-    notice = "Research use only, not a medical device"
-    draw.text((sheet.width - 12, foot), notice, _DIM, ImageFont.load_default(13), anchor="rm")
+    draw.text((20 + bar, foot), "5 cm", _TEXT, font, anchor="lm")
+    draw.text((sheet.width - 12, foot), "Research use only - not a medical device", _DIM, font, anchor="rm")
+    for line, note in enumerate(notes):
+        draw.text((12, foot + _FOOTER // 2 + line * _LINE), note, OUTLINE, font, anchor="lm")
+
+
+def _wrapped(warnings: tuple[str, ...], width: int) -> list[str]:
+    """The warnings as lines of at most `width` pixels; no word is lost."""
+    font = ImageFont.load_default(13)
+    lines: list[str] = []
+    for warning in warnings:
+        line = ""
+        for word in _plain(warning).split():
+            longer = f"{line} {word}".strip()
+            if line and font.getlength(longer) > width:
+                lines.append(line)
+                longer = word
+            line = longer
+        lines.append(line)
+    return lines
+
+
+def _plain(text: str) -> str:
+    """`text` in the signs that Pillow's font has: accents dropped, dashes and × in ASCII, the rest as "?"."""
+    base = unicodedata.normalize("NFKD", text.translate(_SIGNS))
+    return "".join(c for c in base if not unicodedata.combining(c)).encode("ascii", "replace").decode()

@@ -98,10 +98,12 @@ def _cortex(
     depth = union(-surface, midline)
     sulci = sheet(gyri, common(depth - _SULCUS_DEPTH_MM - folds.depths(points), -below, 2 + _deep(side)))
     rise = points.z - 3 - 0.3 * points.y
-    sylvian = sheet(0.95 * rise + 0.1 * gyri, common(38 - side.x, np.abs(points.y + 3) - 30))
-    insula = sheet(side.x - 38 + 0.006 * (points.y + 3) ** 2, (np.hypot((points.y + 3) / 23, rise / 12) - 1) * 12)
+    sylvian = sheet(0.9 * rise + 0.5 * gyri, common(36 - side.x, np.abs(points.y + 3) - 30))
+    insula = sheet(
+        side.x - 38 + 0.008 * (points.y + 3) ** 2 + 0.2 * gyri, (np.hypot((points.y + 3) / 23, rise / 12) - 1) * 12
+    )
     widths = 0.5 + 0.55 * np.clip(1 - depth / 10, 0, 1)
-    clefts = union(sulci - widths, midline - 1.2, sylvian - 1.1, insula - 1.3)
+    clefts = union(sulci - widths, midline - 1.2, sylvian - 1.3, insula - 1.7)
     return union(-surface, sulci, midline, sylvian, insula), clefts
 
 
@@ -128,7 +130,9 @@ def _brainstem(points: Points) -> np.ndarray:
 
 def _cisterns(points: Points, side: Points, stem: np.ndarray, tent: np.ndarray) -> np.ndarray:
     suprasellar = ellipsoid(side, (3, -9, -21), (12, 11, 8))
-    around = common(np.abs(stem - 1.6) - 1.5, points.z + 4, union(-15 - points.z, points.y - 12), side.x - 24)
+    # In front of the pons, behind and beside the midbrain; peduncles join the rest of the brain.
+    front_or_back = union(common(points.z + 15, points.y - 12), common(-15 - points.z, 10 - points.y))
+    around = common(np.abs(stem - 1.2) - 1.0, points.z + 4, front_or_back, side.x - 24)
     behind = blend(3.0, ellipsoid(points, (0, 33, 0), (9, 5, 7)), capsule(side, (0, 32, -2), (17, 22, -8), 2.0))
     under = ellipsoid(points, (0, 64, -56), (9, 12, 6))
     over_cerebellum = common(np.abs(tent) - 0.9, 26 - points.y)
@@ -151,10 +155,10 @@ def _ventricles(side: Points) -> np.ndarray:
 
 
 def _nuclei(side: Points) -> np.ndarray:
-    caudate = union(
-        ellipsoid(side, (14, -24, 7), (5, 9, 9)), capsule(side, (15, -20, 14), (20, 14, 23), 3.6, 2.2)
+    caudate = union(ellipsoid(side, (14, -24, 7), (5, 9, 9)), capsule(side, (15, -20, 14), (20, 14, 23), 3.6, 2.2))
+    lentiform = common(
+        ellipsoid(side, (25, -4, 3), (8, 20, 12)), 0.75 * (20.5 - side.x) + 0.35 * np.abs(side.y + 4) - 3
     )
-    lentiform = common(ellipsoid(side, (25, -4, 3), (8, 20, 12)), 0.75 * (20.5 - side.x) + 0.35 * np.abs(side.y + 4) - 3)
     claustrum = shell(ellipsoid(side, (25, -4, 3), (10.5, 22, 13)), 1.0)
     thalamus = ellipsoid(side, (11, 15, 6), (9, 14, 9))
     return union(caudate, lentiform, thalamus, common(claustrum, 30 - side.x))

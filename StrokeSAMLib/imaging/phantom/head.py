@@ -66,7 +66,6 @@ class Phantom:
     brain: sitk.Image
 
 
-HEALTHY: Infarct | None = None
 _LEFT, _TILTED = Infarct(), Pose()
 
 
@@ -115,7 +114,7 @@ class _Person:
         ill = None if self._infarct is None else self._ill(points, self._infarct)
         hu = paint(bones, soft, ill, self._infarct.density if self._infarct else 0.0, soft_mm)
         within = (soft.surface < 0) & (points.z > _FORAMEN_MAGNUM_MM)
-        lesion = np.zeros_like(within) if ill is None else within & (ill > 0.5) & (fluid(soft, ill) > 0)
+        lesion = np.zeros(within.shape, bool) if ill is None else within & (ill > 0.5) & (fluid(soft, ill) > 0)
         return hu, lesion, within
 
     def _ill(self, points: Points, infarct: Infarct) -> np.ndarray:
@@ -125,8 +124,8 @@ class _Person:
         def sized(centre: tuple[float, float, float], radii: tuple[float, float, float]) -> np.ndarray:
             return ellipsoid(own, centre, tuple(r * infarct.size for r in radii))
 
-        wedge = blend(10.0, sized((58, 4, 14), (27, 36, 27)), sized((36, -3, 8), (18, 20, 15)))
-        distance = common(wedge + 1.2 * np.tanh(self._edge.at(points) / 4) * 2, 17 - own.x)
+        wedge = blend(10.0, sized((57, 4, 13), (26, 34, 25)), sized((36, -3, 8), (19, 21, 15)))
+        distance = common(wedge + 2.4 * np.tanh(self._edge.at(points) / 4), 17 - own.x)
         return (1 / (1 + np.exp(np.clip(distance / 0.8, -20, 20)))).astype(np.float32)
 
 
@@ -141,7 +140,7 @@ def _sampled(grid: sitk.Image, pose: Pose, person: _Person) -> tuple[np.ndarray,
     """HU, lesion and brain (parts, 0…1) as means over the points of each voxel; Float32 (k, j, i)."""
     shape = grid.GetSize()[::-1]
     hu, lesion, inside = (np.zeros(shape, np.float32) for _ in range(3))
-    soft_mm = float(np.clip(0.35 * min(grid.GetSpacing()), 0.2, 1.0))
+    soft_mm = float(np.clip(0.7 * min(grid.GetSpacing()), 0.4, 1.5))
     steps = list(_steps(grid))
     for k, step in itertools.product(range(shape[0]), steps):  # slice by slice: the shapes of a volume are too many
         parts = person.at(_points(grid, pose, k, step), soft_mm)
@@ -175,6 +174,6 @@ def _points(grid: sitk.Image, pose: Pose, k: int, step: tuple[float, ...]) -> Po
 
 def _noise(rng: np.random.Generator, shape: tuple[int, ...], spacing: tuple[float, ...]) -> np.ndarray:
     """Unit noise with the grain of a reconstruction kernel; a grain finer than the voxels is no grain."""
-    noise = rng.standard_normal(shape).astype(np.float32)
+    noise = rng.standard_normal(shape, dtype=np.float32)
     noise = ndi.gaussian_filter(noise, [_NOISE_FWHM_MM / 2.355 / step for step in spacing])
     return noise / noise.std()

@@ -83,10 +83,11 @@ class Folds:
     """Smooth random folds: a band-passed noise of space whose zero surfaces are sheets some `wavelength`/2 apart."""
 
     def __init__(self, rng: np.random.Generator, wavelength_mm: float):
-        noise = rng.standard_normal((_LATTICE_SIZE,) * 3).astype(np.float32)
+        noise = rng.standard_normal((_LATTICE_SIZE,) * 3, dtype=np.float32)
         sigma = wavelength_mm / 5 / _LATTICE_MM
-        band = ndi.gaussian_filter(noise, sigma, mode="wrap") - ndi.gaussian_filter(noise, 2 * sigma, mode="wrap")
-        slopes = np.gradient(band, _LATTICE_MM)
+        fine = ndi.gaussian_filter(noise, sigma, mode="wrap", truncate=3.0)
+        band = fine - ndi.gaussian_filter(fine, np.sqrt(3) * sigma, mode="wrap", truncate=3.0)  # 1σ less 2σ
+        slopes = np.gradient(band[::2], 2 * _LATTICE_MM, _LATTICE_MM, _LATTICE_MM)
         self._lattice = band / np.sqrt(sum(s * s for s in slopes)).mean()
 
     def at(self, points: Points) -> np.ndarray:

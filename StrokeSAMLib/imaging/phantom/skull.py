@@ -73,7 +73,7 @@ def _base(points: Points, side: Points) -> np.ndarray:
     petrous = capsule(side, (13, 4, -37), (60, 30, -35), 5.0, 9.0)
     clivus = capsule(points, (0, -8, -36), (0, 14, -62), 8.0, 6.0)
     dorsum = capsule(side, (0, 0, -28), (7, 0, -26), 2.0)
-    wings = capsule(side, (12, -30, -21), (52, -38, -12), 2.5)
+    wings = capsule(side, (12, -30, -25), (54, -42, -19), 2.5, 4.0)
     return union(petrous, clivus, dorsum, wings)
 
 
@@ -86,7 +86,7 @@ def _thickness(points: Points, side: Points, texture: np.ndarray) -> np.ndarray:
 
 
 def _sinuses(points: Points, side: Points) -> np.ndarray:
-    frontal = ellipsoid(side, (10, -85, -17), (9, 4, 9))
+    frontal = ellipsoid(side, (10, -85, -15), (9, 3.5, 9))
     ethmoid = ellipsoid(points, (0, -56, -38), (11, 20, 13))
     sphenoid = ellipsoid(side, (5, -22, -38), (8, 10, 8))
     maxillary = ellipsoid(side, (29, -58, -72), (14, 18, 15))
@@ -105,7 +105,8 @@ def _face_bones(points: Points, side: Points) -> np.ndarray:
     )
     jaw = capsule(side, (54, 2, -52), (48, -4, -110), 4.0)
     palate = capsule(side, (0, -78, -86), (0, -30, -86), 5.0)
-    return union(zygoma, jaw, palate, capsule(points, (0, -92, -26), (0, -102, -46), 3.0))
+    brow = ellipsoid(side, (12, -84, -16), (20, 7, 13))
+    return union(zygoma, jaw, palate, brow, capsule(points, (0, -92, -26), (0, -102, -46), 3.0))
 
 
 def _soft_outline(points: Points, side: Points, skull_surface: np.ndarray) -> np.ndarray:
@@ -113,7 +114,7 @@ def _soft_outline(points: Points, side: Points, skull_surface: np.ndarray) -> np
     neck = capsule(points, (0, 22, -60), (0, 30, -140), 58.0)
     temple = ellipsoid(side, (58, -22, -10), (19, 40, 44))
     nose = capsule(points, (0, -98, -40), (0, -110, -64), 5.0, 10.0)
-    ear = ellipsoid(side, (82, 22, -34), (4, 15, 26))
+    ear = ellipsoid(side, (81, 22, -34), (3, 15, 26))
     return blend(9.0, skull_surface - _SCALP_MM, face, neck, temple, nose, ear)
 
 
@@ -123,9 +124,9 @@ def _fat(
     """Under the skin, behind the eyes, and between the muscles of face and neck; not in the temporal muscles."""
     under_skin = common(soft + _SKIN_MM, _GALEA_MM - skull_surface)
     temporal = ellipsoid(side, (64, -20, -10), (9, 34, 40))
-    muscle = common(union(temporal, common(soft + 8, points.z + 26)), 1.5 - np.abs(texture))
+    muscle = union(temporal, common(soft + 8, points.z + 26, 0.6 - np.abs(texture)))
     nerve_and_muscles = capsule(side, (31, -62, -36), (12, -30, -31), 2.0)
-    return union(common(under_skin, -muscle), common(orbits, -nerve_and_muscles))
+    return union(common(under_skin, -muscle, side.x - 78), common(orbits, -nerve_and_muscles))
 
 
 def _headrest(points: Points) -> np.ndarray:

@@ -32,11 +32,12 @@ def paint(skull: Skull, brain: Brain, infarct: np.ndarray | None, density: float
         skull, brain: the shapes at the points to paint.
         infarct: how infarcted each point is, 0…1; None is healthy.
         density: change in infarcted white matter, HU.
-        soft_mm: the width of edges, some half a voxel: their partial volume.
+        soft_mm: half the width of edges, some half a voxel: their partial volume.
     """
 
     def over(under: np.ndarray, distance: np.ndarray, hu: float | np.ndarray) -> np.ndarray:
-        return under + (hu - under) / (1 + np.exp(np.clip(distance / soft_mm, -20, 20)))
+        part = np.clip(0.5 - distance / (2 * soft_mm), 0, 1)
+        return under + (hu - under) * (part * part * (3 - 2 * part))
 
     hu = np.full(brain.surface.shape, SOFT_TISSUE, np.float32)
     for distance, value in ((skull.fat, FAT), (skull.eyes, EYE), (skull.bone, BONE), (skull.diploe, DIPLOE)):

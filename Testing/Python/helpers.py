@@ -1,0 +1,46 @@
+"""What several tests share: overlap, real images, turned grids."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+ROOT = Path(__file__).parents[2]
+REAL_DATA = Path(os.environ.get("STROKESAM_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+def array(image):
+    return sitk.GetArrayFromImage(image)
+
+
+def dice(first, second):
+    first, second = array(first) > 0, array(second) > 0
+    return 2 * (first & second).sum() / (first.sum() + second.sum())
+
+
+def volume_ml(mask):
+    return float((array(mask) > 0).sum() * np.prod(mask.GetSpacing()) / 1000)
+
+
+def real_image(name):
+    """A real image, or a skipped test where the folder of STROKESAM_TEST_DATA has none."""
+    path = REAL_DATA / name
+    if not path.exists():
+        pytest.skip(f"no real image {name}: set STROKESAM_TEST_DATA")
+    return sitk.ReadImage(str(path))
+
+
+def oblique_grid(like, degrees, flips=(1, 1, 1)):
+    """The grid of `like` turned about S and P around its own middle, its axes flipped and permuted."""
+    turn = sitk.Euler3DTransform()
+    turn.SetRotation(0.0, np.deg2rad(degrees / 2), np.deg2rad(degrees))
+    direction = np.asarray(turn.GetMatrix()).reshape(3, 3) * np.asarray(flips)
+    grid = sitk.Image(like.GetSize(), like.GetPixelID())
+    grid.SetSpacing(like.GetSpacing())
+    grid.SetDirection(direction.ravel().tolist())
+    half = (np.asarray(like.GetSize()) - 1) / 2
+    middle = like.TransformContinuousIndexToPhysicalPoint(half.tolist())
+    grid.SetOrigin((np.asarray(middle) - direction @ (half * np.asarray(like.GetSpacing()))).tolist())
+    return grid

@@ -1,0 +1,113 @@
+"""Method diffusion: on a real patient, and on a simulated scan with what is not a lesion."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from helpers import array, dice, oblique_grid, real_image, volume_ml
+
+from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.imaging.geometry import like
+from StrokeSAMLib.lesion import segment
+from StrokeSAMLib.report import measure
+
+RNG = np.random.default_rng(4)
+
+
+class Scan:
+    """A brain of 130 × 160 × 110 mm with ventricles, an infarct on the left and a T2-bright spot on the right."""
+
+    def __init__(self):
+        size, spacing = (96, 112, 26), (1.8, 1.8, 5.0)
+        self.grid = sitk.Image(size, sitk.sitkFloat32)
+        self.grid.SetSpacing(spacing)
+        self.grid.SetOrigin([-(n - 1) / 2 * s for n, s in zip(size, spacing, strict=True)])
+        k, j, i = np.indices(size[::-1])
+        z, y, x = ((a - (n - 1) / 2) * s for a, n, s in zip((k, j, i), size[::-1], spacing[::-1], strict=True))
+        brain = (x / 65) ** 2 + (y / 80) ** 2 + (z / 55) ** 2 < 1
+        ventricle = ((np.abs(x) - 12) / 6) ** 2 + (y / 25) ** 2 + (z / 15) ** 2 < 1
+        self.lesion = ((x - 40) / 16) ** 2 + (y / 22) ** 2 + (z / 18) ** 2 < 1
+        self.shine = ((x + 40) / 12) ** 2 + (y / 12) ** 2 + (z / 12) ** 2 < 1
+        self.small = ((x + 30) / 4) ** 2 + ((y - 40) / 4) ** 2 + ((z - 20) / 4) ** 2 < 1
+        low = self.lesion | self.small
+        self.adc = np.select([low, self.shine, ventricle, brain], [480.0, 850.0, 2900.0, 800.0], 0)
+        b0 = np.select([self.shine, low, ventricle, brain], [2200.0, 1150.0, 2500.0, 1000.0], 0)
+        self.b0 = np.abs(b0 + 20 * RNG.standard_normal(b0.shape))
+        self.dwi = np.abs(b0 * np.exp(-self.adc / 1000) + 20 * RNG.standard_normal(b0.shape))
+
+    def image(self, values):
+        return like(np.asarray(values, np.float32), self.grid)
+
+
+@pytest.fixture(scope="module")
+def scan():
+    return Scan()
+
+
+class TestSimulated:
+    def test_finds_restricted_diffusion_and_nothing_else(self, scan):
+        found = segment({"dwi": scan.image(scan.dwi), "b0": scan.image(scan.b0)}, "diffusion")
+        mask = array(found.mask) > 0
+        assert dice(found.mask, scan.image(scan.lesion | scan.small)) > 0.9
+        assert mask[scan.small].mean() > 0.5  # 0.3 ml
+        assert not mask[scan.shine].any()
+        assert measure(found)["side"] == "left"
+
+    @pytest.mark.parametrize(("factor", "unit"), [(1, None), (1e-3, "10⁻³ mm²/s"), (1e-6, "mm²/s")])
+    def test_recognises_the_unit_of_the_adc(self, scan, factor, unit):
+        adc = np.where(scan.adc > 0, scan.adc * factor, np.nan)
+        found = segment({"dwi": scan.image(scan.dwi), "adc": scan.image(adc)}, "diffusion")
+        assert dice(found.mask, scan.image(scan.lesion | scan.small)) > 0.9
+        assert (f"adc: values are in {unit}" in found.warnings) == (unit is not None)
+        assert measure(found)["intensities"]["adc"]["mean"] == pytest.approx(500, abs=60)
+
+    def test_resamples_an_adc_of_another_grid(self, scan):
+        other = sitk.Resample(scan.image(scan.adc), oblique_grid(scan.grid, 10))
+        found = segment({"dwi": scan.image(scan.dwi), "adc": other}, "diffusion")
+        assert "adc: resampled onto the grid of dwi" in found.warnings
+        assert dice(found.mask, scan.image(scan.lesion)) > 0.8
+
+    def test_the_b_value_is_an_option(self, scan):
+        with_b = segment({"dwi": scan.image(scan.dwi), "b0": scan.image(scan.b0)}, "diffusion", b_value=2000)
+        assert np.median(array(with_b.images["adc"])[scan.lesion]) == pytest.approx(240, abs=10)
+
+    def test_no_lesion_is_said(self, scan):
+        healthy = scan.image(np.abs(np.where(scan.adc > 0, 450, 0) + 15 * RNG.standard_normal(scan.adc.shape)))
+        found = segment({"dwi": healthy, "adc": scan.image(np.where(scan.adc > 0, 800.0, 0))}, "diffusion")
+        assert volume_ml(found.mask) == 0
+        assert measure(found)["side"] == "none"
+        assert any("no lesion found" in text for text in found.warnings)
+
+
+class TestRefusals:
+    def refuse(self, inputs, reason):
+        with pytest.raises(InputError, match=reason):
+            segment(inputs, "diffusion")
+
+    def test_neither_adc_nor_b0(self, scan):
+        self.refuse({"dwi": scan.image(scan.dwi)}, "needs adc or b0")
+
+    def test_images_of_different_extents(self, scan):
+        other = scan.image(scan.adc)
+        other.SetOrigin((200.0, 0.0, 0.0))
+        self.refuse({"dwi": scan.image(scan.dwi), "adc": other}, "adc: covers .* not of the same patient")
+
+    def test_an_adc_that_is_none(self, scan):
+        self.refuse({"dwi": scan.image(scan.dwi), "adc": scan.image(scan.adc * 1e-4)}, "none of the known units")
+
+    def test_a_ct(self, scan):
+        self.refuse({"dwi": scan.image(scan.dwi - 1000), "b0": scan.image(scan.b0)}, "dwi: .*CT")
+
+    def test_nan_in_the_dwi(self, scan):
+        broken = np.where(scan.shine, np.nan, scan.dwi)
+        self.refuse({"dwi": scan.image(broken), "b0": scan.image(scan.b0)}, "dwi: .* NaN")
+
+
+class TestRealPatient:
+    """An acute MCA infarct; the reference is what DAGMNet, trained on 2,348 patients, sees."""
+
+    def test_subject01(self):
+        dwi, b0 = real_image("dwi/subject01_dwi.nii.gz"), real_image("dwi/subject01_b0.nii.gz")
+        found = segment({"dwi": dwi, "b0": b0}, "diffusion")
+        assert dice(found.mask, real_image("dwi/subject01_lesion_dagmnet.nii.gz")) >= 0.90
+        assert dice(found.brain, real_image("dwi/subject01_brain.nii.gz") > 0.5) >= 0.93
+        assert measure(found)["side"] == "left"

@@ -1,0 +1,447 @@
+"""MRML for real: volumes in every geometry, segments through Slicer's own editor logic, the scripted API."""
+
+import json
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from helpers import array, dice
+
+from StrokeSAMLib.errors import Cancelled, InputError, OptionError, StrokeSAMError
+from StrokeSAMLib.imaging.geometry import like
+from StrokeSAMLib.imaging.plane import Plane
+from StrokeSAMLib.lesion import registry
+from StrokeSAMLib.lesion.registry import Input, Method
+from StrokeSAMLib.lesion.result import LesionResult
+
+slicer = pytest.importorskip("slicer")
+vtk = pytest.importorskip("vtk")
+
+from StrokeSAMLib.mrml import StrokeSAMLogic  # noqa: E402
+from StrokeSAMLib.mrml.logic import PROVENANCE_TAG  # noqa: E402
+from StrokeSAMLib.mrml.terminology import INFARCT, TERMS  # noqa: E402
+from StrokeSAMLib.mrml.volumes import imageFromVolumeNode, isBent, labelmapForVolume, volumeNodeFromImage  # noqa: E402
+
+SHAPE = (12, 16, 20)  # k, j, i
+SPOT = (slice(4, 8), slice(5, 9), slice(12, 17))  # what the threshold method finds
+TURN = np.deg2rad(25)
+ROTATION = np.array([[np.cos(TURN), -np.sin(TURN), 0], [np.sin(TURN), np.cos(TURN), 0], [0, 0, 1]])
+GEOMETRIES = {
+    "axial": np.diag([-0.5, -0.6, 5.0]),
+    "left-handed": np.diag([0.5, -0.6, 5.0]),
+    "upside down": np.diag([-0.5, -0.6, -5.0]),
+    "sagittal": np.array([[0, 0, 5.0], [-0.5, 0, 0], [0, -0.6, 0]]),
+    "oblique": ROTATION @ np.diag([-0.5, -0.6, 5.0]),
+}
+
+
+class ThresholdMethod:
+    """A method module of a few lines, so that these tests are of MRML and not of a method."""
+
+    from dataclasses import dataclass
+
+    @dataclass(frozen=True)
+    class Options:
+        pass
+
+    @staticmethod
+    def run(inputs, options, monitor):
+        image = inputs["ncct"]
+        monitor.step(0.5, "thresholding")
+        mask = sitk.Cast(image > 50, sitk.sitkUInt8)
+        middle = image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in image.GetSize()])
+        plane = Plane.through(np.asarray(middle), np.array([1.0, 0, 0]))
+        score = sitk.Cast(mask, sitk.sitkFloat32)
+        return LesionResult(mask, score, mask, plane, "threshold", {}, {"ncct": image})
+
+
+@pytest.fixture
+def threshold(monkeypatch):
+    method = Method("threshold", "Threshold", "", (Input("ncct", "CT"),), (("ncct",),), "threshold_of_the_tests")
+    monkeypatch.setattr(registry, "METHODS", (method,))
+    monkeypatch.setitem(sys.modules, "StrokeSAMLib.lesion.threshold_of_the_tests", ThresholdMethod)
+    return method
+
+
+def voxels():
+    values = np.arange(np.prod(SHAPE), dtype=np.int16).reshape(SHAPE) % 40
+    values[SPOT] = 100
+    return values
+
+
+def add_volume(scene, axes=GEOMETRIES["axial"], origin=(10.0, -20.0, 30.0), name="CT"):
+    """A volume node with the voxels and IJK-to-RAS axes given, made without the code under test."""
+    from vtk.util.numpy_support import numpy_to_vtk
+
+    data = vtk.vtkImageData()
+    data.SetDimensions(*SHAPE[::-1])
+    data.GetPointData().SetScalars(numpy_to_vtk(voxels().ravel(), deep=True))
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    node.SetAndObserveImageData(data)
+    matrix = vtk.vtkMatrix4x4()
+    for row in range(3):
+        for column in range(3):
+            matrix.SetElement(row, column, axes[row][column])
+        matrix.SetElement(row, 3, origin[row])
+    node.SetIJKToRASMatrix(matrix)
+    return node
+
+
+def add_linear_transform(scene, axes, translation=(0, 0, 0)):
+    matrix = vtk.vtkMatrix4x4()
+    for row in range(3):
+        for column in range(3):
+            matrix.SetElement(row, column, axes[row][column])
+        matrix.SetElement(row, 3, translation[row])
+    node = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    node.SetMatrixTransformToParent(matrix)
+    return node
+
+
+def add_bend(scene):
+    """A thin-plate transform that moves the middle by some millimetres and leaves far corners in place."""
+    bend = vtk.vtkThinPlateSplineTransform()
+    source, target = vtk.vtkPoints(), vtk.vtkPoints()
+    for corner in np.ndindex(2, 2, 2):
+        point = np.array(corner) * 400.0 - 200
+        source.InsertNextPoint(point)
+        target.InsertNextPoint(point)
+    source.InsertNextPoint(5, -25, 60)
+    target.InsertNextPoint(7, -23, 66)
+    bend.SetSourceLandmarks(source)
+    bend.SetTargetLandmarks(target)
+    bend.SetBasisToR()
+    node = scene.AddNewNodeByClass("vtkMRMLTransformNode")
+    node.SetAndObserveTransformToParent(bend)
+    return node
+
+
+def world_of(node, ijk):
+    """RAS of a voxel of a volume node in the world."""
+    matrix, point = vtk.vtkMatrix4x4(), [0.0] * 3
+    node.GetIJKToRASMatrix(matrix)
+    local = matrix.MultiplyPoint((*map(float, ijk), 1.0))[:3]
+    transform = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(node.GetParentTransformNode(), None, transform)
+    transform.TransformPoint(local, point)
+    return np.array(point)
+
+
+def segment_array(segmentationNode, segmentId, volumeNode):
+    """The segment on the voxels of the volume, by Slicer's own reader."""
+    ids = vtk.vtkStringArray()
+    ids.InsertNextValue(segmentId)
+    exported = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode")
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    assert logic.ExportSegmentsToLabelmapNode(segmentationNode, ids, exported, volumeNode)
+    values = slicer.util.arrayFromVolume(exported) > 0
+    slicer.mrmlScene.RemoveNode(exported)
+    return values
+
+
+def only_segment(segmentationNode):
+    segmentation = segmentationNode.GetSegmentation()
+    assert segmentation.GetNumberOfSegments() == 1
+    return segmentation.GetNthSegmentID(0)
+
+
+def spot():
+    return voxels() == 100
+
+
+class TestVolumes:
+    @pytest.mark.parametrize("axes", GEOMETRIES.values(), ids=GEOMETRIES)
+    def test_every_voxel_is_where_slicer_has_it(self, scene, axes):
+        node = add_volume(scene, axes)
+        image = imageFromVolumeNode(node)
+        np.testing.assert_array_equal(array(image), voxels())
+        for ijk in ((0, 0, 0), (19, 0, 3), (7, 15, 11)):
+            lps = image.TransformIndexToPhysicalPoint(ijk)
+            np.testing.assert_allclose(world_of(node, ijk), [-lps[0], -lps[1], lps[2]], atol=1e-6)
+
+    @pytest.mark.parametrize("axes", GEOMETRIES.values(), ids=GEOMETRIES)
+    def test_an_image_goes_there_and_back(self, scene, axes):
+        image = imageFromVolumeNode(add_volume(scene, axes))
+        back = imageFromVolumeNode(volumeNodeFromImage(image, scene, "copy"))
+        np.testing.assert_array_equal(array(back), array(image))
+        np.testing.assert_allclose(back.GetDirection(), image.GetDirection(), atol=1e-9)
+        np.testing.assert_allclose(back.GetOrigin(), image.GetOrigin(), atol=1e-9)
+
+    def test_a_rigid_transform_is_baked_into_the_geometry(self, scene):
+        node = add_volume(scene)
+        node.SetAndObserveTransformNodeID(add_linear_transform(scene, ROTATION, (5, 6, 7)).GetID())
+        assert not isBent(node)
+        image = imageFromVolumeNode(node)
+        np.testing.assert_array_equal(array(image), voxels())
+        lps = image.TransformIndexToPhysicalPoint((3, 4, 5))
+        np.testing.assert_allclose(world_of(node, (3, 4, 5)), [-lps[0], -lps[1], lps[2]], atol=1e-6)
+
+    @pytest.mark.parametrize("kind", ["shear", "bend"])
+    def test_other_transforms_are_resampled_and_back(self, scene, kind):
+        node = add_volume(scene)
+        shear = np.array([[1, 0, 0.2], [0, 1, 0], [0, 0, 1.0]])
+        transform = add_linear_transform(scene, shear) if kind == "shear" else add_bend(scene)
+        node.SetAndObserveTransformNodeID(transform.GetID())
+        assert isBent(node)
+        image = imageFromVolumeNode(node)
+        inside = world_of(node, (14, 7, 6))
+        index = image.TransformPhysicalPointToIndex((-inside[0], -inside[1], inside[2]))
+        assert array(image)[index[::-1]] > 80
+        labelmap = labelmapForVolume(sitk.Cast(image > 70, sitk.sitkUInt8), node)
+        back = imageFromVolumeNode(_volume_of(labelmap, scene))
+        found = array(back) > 0
+        assert found.shape == SHAPE
+        assert 2 * (found & spot()).sum() / (found.sum() + spot().sum()) > 0.8
+
+    def test_what_is_no_scalar_volume_is_refused_by_name(self, scene):
+        empty = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
+        with pytest.raises(InputError, match="Empty: the volume has no voxels"):
+            imageFromVolumeNode(empty)
+        with pytest.raises(InputError, match="scalar volume is needed"):
+            imageFromVolumeNode(scene.AddNewNodeByClass("vtkMRMLModelNode", "Skull"))
+        colour = add_volume(scene, name="Colour")
+        colour.GetImageData().AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 3)
+        with pytest.raises(InputError, match=r"Colour: .*several components"):
+            imageFromVolumeNode(colour)
+
+
+def _volume_of(labelmap, scene):
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
+    slicer.vtkSlicerSegmentationsModuleLogic.CopyOrientedImageDataToVolumeNode(labelmap, node)
+    return node
+
+
+@pytest.mark.usefixtures("threshold")
+class TestSegmentLesion:
+    @pytest.mark.parametrize("axes", GEOMETRIES.values(), ids=GEOMETRIES)
+    def test_the_segment_lies_on_the_volumes_voxels(self, scene, axes):
+        node = add_volume(scene, axes)
+        segmentation = StrokeSAMLogic().segmentLesion({"ncct": node}, method="threshold")
+        np.testing.assert_array_equal(segment_array(segmentation, only_segment(segmentation), node), spot())
+
+    @pytest.mark.parametrize("kind", ["rigid", "bend"])
+    def test_under_a_parent_transform(self, scene, kind):
+        node = add_volume(scene)
+        transform = add_linear_transform(scene, ROTATION, (5, 6, 7)) if kind == "rigid" else add_bend(scene)
+        node.SetAndObserveTransformNodeID(transform.GetID())
+        segmentation = StrokeSAMLogic().segmentLesion({"ncct": node}, method="threshold")
+        assert segmentation.GetTransformNodeID() == node.GetTransformNodeID()
+        found = segment_array(segmentation, only_segment(segmentation), node)
+        assert 2 * (found & spot()).sum() / (found.sum() + spot().sum()) > (0.8 if kind == "bend" else 0.999)
+        provenance = _provenance(segmentation)
+        assert any("resampled" in text for text in provenance["warnings"]) == (kind == "bend")
+
+    def test_the_segment_is_named_coloured_coded_and_says_what_made_it(self, scene):
+        segmentation = StrokeSAMLogic().segmentLesion({"ncct": add_volume(scene)}, method="threshold")
+        segment = segmentation.GetSegmentation().GetSegment(only_segment(segmentation))
+        assert segment.GetName() == "Ischaemic lesion"
+        np.testing.assert_allclose(segment.GetColor(), INFARCT.color)
+        entry = slicer.vtkSlicerTerminologyEntry()
+        assert slicer.vtkSlicerTerminologiesModuleLogic().DeserializeTerminologyEntry(segment.GetTerminology(), entry)
+        assert entry.GetTypeObject().GetCodeValue() == "55641003"
+        assert entry.GetRegionObject().GetCodeMeaning() == "Brain"
+        provenance = _provenance(segmentation)
+        assert provenance["method"] == "threshold"
+        assert provenance["measurements"]["voxels"] == spot().sum()
+        assert segmentation.GetNodeReference("referenceImageGeometryRef").GetName() == "CT"
+
+    def test_it_stands_beside_the_volume_in_the_subject_hierarchy(self, scene):
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+        study = hierarchy.CreateStudyItem(hierarchy.GetSceneItemID(), "Study")
+        node = add_volume(scene)
+        hierarchy.CreateItem(study, node)  # in Slicer its plugins do
+        segmentation = StrokeSAMLogic().segmentLesion({"ncct": node}, method="threshold")
+        assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(segmentation)) == study
+
+    def test_the_volume_is_left_untouched(self, scene):
+        node = add_volume(scene)
+        before, modified = slicer.util.arrayFromVolume(node).copy(), node.GetImageData().GetMTime()
+        StrokeSAMLogic().segmentLesion({"ncct": node}, method="threshold")
+        np.testing.assert_array_equal(slicer.util.arrayFromVolume(node), before)
+        assert node.GetImageData().GetMTime() == modified
+
+    def test_undo_and_redo(self, scene):
+        logic, node = StrokeSAMLogic(), add_volume(scene)
+        segmentation = logic.segmentLesion({"ncct": node}, method="threshold")
+        first = only_segment(segmentation)
+        slicer.util.arrayFromVolume(node)[SPOT] = 0
+        slicer.util.arrayFromVolume(node)[1:3, 1:3, 1:3] = 100
+        logic.segmentLesion({"ncct": node}, "threshold", segmentation, first)
+        assert segment_array(segmentation, first, node).sum() == 8
+        logic.writer.undo()
+        np.testing.assert_array_equal(segment_array(segmentation, first, node), spot())
+        logic.writer.redo()
+        assert segment_array(segmentation, first, node).sum() == 8
+
+    def test_a_segmentation_of_another_geometry_is_reused(self, scene):
+        node = add_volume(scene)
+        coarse = add_volume(scene, GEOMETRIES["axial"] * 2, name="coarse")
+        segmentation = scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+        segmentation.SetReferenceImageGeometryParameterFromVolumeNode(coarse)
+        found = StrokeSAMLogic().segmentLesion({"ncct": node}, "threshold", segmentation)
+        assert found is segmentation
+        inside = segment_array(segmentation, only_segment(segmentation), node)
+        # Within half a voxel of the coarse grid, which is two of the volume's.
+        np.testing.assert_allclose(np.argwhere(inside).mean(0), np.argwhere(spot()).mean(0), atol=1.0)
+        assert spot().sum() / 2 < inside.sum() < spot().sum() * 2
+
+    def test_cancel(self, scene):
+        cancel = threading.Event()
+        cancel.set()
+        with pytest.raises(Cancelled):
+            StrokeSAMLogic().segmentLesion({"ncct": add_volume(scene)}, "threshold", cancel=cancel)
+        assert scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
+
+
+@pytest.mark.usefixtures("threshold")
+class TestNeighbours:
+    """A segment that is there already, over half of the lesion."""
+
+    @pytest.fixture
+    def neighbour(self, scene):
+        node = add_volume(scene)
+        logic = StrokeSAMLogic()
+        segmentation = logic.segmentLesion({"ncct": node}, "threshold")
+        first = only_segment(segmentation)
+        segmentation.GetSegmentation().GetSegment(first).SetName("Neighbour")
+        slicer.util.arrayFromVolume(node)[4:8, 5:9, 12:14] = 0  # the lesion shrinks…
+        slicer.util.arrayFromVolume(node)[4:8, 5:9, 17:19] = 100  # …and moves
+        return logic, node, segmentation, first
+
+    def lesion(self, logic, node, segmentation):
+        before = set(_segment_ids(segmentation))
+        logic.segmentLesion({"ncct": node}, "threshold", segmentation)
+        (added,) = set(_segment_ids(segmentation)) - before
+        return segment_array(segmentation, added, node)
+
+    def test_survives_by_default_and_may_overlap(self, neighbour):
+        logic, node, segmentation, first = neighbour
+        lesion = self.lesion(logic, node, segmentation)
+        np.testing.assert_array_equal(segment_array(segmentation, first, node), spot())
+        np.testing.assert_array_equal(lesion, slicer.util.arrayFromVolume(node) == 100)
+
+    def test_is_outside_the_editable_area(self, neighbour):
+        """What Slicer has for a locked neighbour: editing is allowed outside all segments only."""
+        logic, node, segmentation, first = neighbour
+        logic.writer.editorNode.SetMaskMode(slicer.vtkMRMLSegmentationNode.EditAllowedOutsideAllSegments)
+        logic.writer.editorNode.SetOverwriteMode(slicer.vtkMRMLSegmentEditorNode.OverwriteAllSegments)
+        lesion = self.lesion(logic, node, segmentation)
+        np.testing.assert_array_equal(segment_array(segmentation, first, node), spot())
+        np.testing.assert_array_equal(lesion, (slicer.util.arrayFromVolume(node) == 100) & ~spot())
+
+    def test_is_overwritten_where_that_is_asked_for(self, neighbour):
+        logic, node, segmentation, first = neighbour
+        logic.writer.editorNode.SetOverwriteMode(slicer.vtkMRMLSegmentEditorNode.OverwriteAllSegments)
+        lesion = self.lesion(logic, node, segmentation)
+        np.testing.assert_array_equal(segment_array(segmentation, first, node), spot() & ~lesion)
+        logic.writer.undo()
+        np.testing.assert_array_equal(segment_array(segmentation, first, node), spot())
+        assert _segment_ids(segmentation) == [first]
+
+    def test_an_editable_intensity_range_holds(self, neighbour):
+        logic, node, segmentation, _ = neighbour
+        values = slicer.util.arrayFromVolume(node)
+        values[4:6, 5:9, 14:19] = 60
+        logic.writer.editorNode.SetSourceVolumeIntensityMask(True)
+        logic.writer.editorNode.SetSourceVolumeIntensityMaskRange(90, 200)
+        np.testing.assert_array_equal(self.lesion(logic, node, segmentation), values == 100)
+
+
+@pytest.mark.usefixtures("threshold")
+class TestTheSceneChangesMeanwhile:
+    def test_closing_the_scene_cancels(self, scene):
+        logic = StrokeSAMLogic()
+        request = logic.prepare({"ncct": add_volume(scene)}, "threshold")
+        worker = threading.Thread(target=lambda: results.append(request.run()))
+        results = []
+        worker.start()
+        scene.Clear(False)
+        worker.join()
+        with pytest.raises(Cancelled):
+            logic.apply(request, results[0])
+        assert scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
+        assert only_segment(logic.segmentLesion({"ncct": add_volume(scene)}, "threshold"))  # and it works again
+
+    def test_removing_the_segmentation_is_said(self, scene):
+        logic, node = StrokeSAMLogic(), add_volume(scene)
+        segmentation = scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+        request = logic.prepare({"ncct": node}, "threshold")
+        result = request.run()
+        scene.RemoveNode(segmentation)
+        with pytest.raises(StrokeSAMError, match="no longer in the scene"):
+            logic.apply(request, result, segmentation)
+
+    def test_a_volume_of_another_size_is_refused(self, scene):
+        logic, node = StrokeSAMLogic(), add_volume(scene)
+        request = logic.prepare({"ncct": node}, "threshold")
+        result = request.run()
+        smaller = vtk.vtkImageData()
+        smaller.SetDimensions(4, 4, 4)
+        smaller.AllocateScalars(vtk.VTK_SHORT, 1)
+        node.SetAndObserveImageData(smaller)
+        with pytest.raises(InputError, match=r"CT: the volume changed"):
+            logic.apply(request, result)
+        assert scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
+
+
+class TestErrors:
+    def test_methods_inputs_and_options_are_checked_first(self, scene):
+        node = add_volume(scene)
+        logic = StrokeSAMLogic()
+        for inputs, method, options, kind in (
+            ({"ncct": node}, "magic", {}, OptionError),
+            ({"ncct": node}, "asymmetry", {"sead": 1}, OptionError),
+            ({"ncct": None}, "asymmetry", {}, InputError),
+            ({"t1": node}, "asymmetry", {}, InputError),
+        ):
+            with pytest.raises(kind):
+                logic.segmentLesion(inputs, method, **options)
+
+    def test_an_unfit_volume_is_called_by_its_name(self, scene):
+        with pytest.raises(InputError, match="Series 4: "):
+            StrokeSAMLogic().segmentLesion({"ncct": add_volume(scene, name="Series 4")})
+
+
+def test_terms_are_those_of_the_shipped_file():
+    from helpers import ROOT
+
+    shipped = json.loads((ROOT / "StrokeSAM/Resources/StrokeSAM.term.json").read_text())
+    (category,) = shipped["SegmentationCodes"]["Category"]
+    codes = {(t["CodeValue"], t["CodingSchemeDesignator"], t["CodeMeaning"]) for t in category["Type"]}
+    assert codes == {term.code for term in TERMS}
+    logic = slicer.vtkSlicerTerminologiesModuleLogic()
+    assert logic.LoadTerminologyFromFile(str(ROOT / "StrokeSAM/Resources/StrokeSAM.term.json"))
+
+
+def test_importing_the_api_is_cheap():
+    heavy = ("scipy", "SimpleITK", "torch", "matplotlib")
+    code = f"import sys, StrokeSAMLib.mrml; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_the_phantoms_infarct_end_to_end(scene):
+    from StrokeSAMLib.imaging.phantom import head_ct
+
+    phantom = head_ct()
+    node = volumeNodeFromImage(phantom.ncct, scene, "Head")
+    seen = []
+    segmentation = StrokeSAMLogic().segmentLesion({"ncct": node}, progress=lambda fraction, text: seen.append(fraction))
+    found = like(segment_array(segmentation, only_segment(segmentation), node), phantom.ncct)
+    assert dice(found, phantom.lesion) >= 0.80
+    assert _provenance(segmentation)["measurements"]["side"] == "left"
+    assert seen == sorted(seen)
+
+
+def _segment_ids(segmentationNode):
+    segmentation = segmentationNode.GetSegmentation()
+    return [segmentation.GetNthSegmentID(n) for n in range(segmentation.GetNumberOfSegments())]
+
+
+def _provenance(segmentationNode):
+    reference = vtk.reference("")
+    segment = segmentationNode.GetSegmentation().GetNthSegment(0)
+    assert segment.GetTag(PROVENANCE_TAG, reference)
+    return json.loads(str(reference))
