@@ -1,0 +1,104 @@
+"""The one way a segment is written: through Slicer's own segment editor logic.
+
+So masking, editable intensity range, overwriting of neighbours and undo hold for scripts as they do for Paint.
+"""
+
+from __future__ import annotations
+
+import slicer
+
+from StrokeSAMLib.errors import StrokeSAMError
+from StrokeSAMLib.mrml.terminology import Term
+
+_EDITOR_NODE_TAG = "StrokeSAMSegmentEditor"
+
+
+class SegmentWriter:
+    """Writes segments in one scene, and undoes what it wrote.
+
+    Its segment editor node holds mask mode, editable intensity range and overwrite mode, as the Segment Editor's own
+    does. By default nothing is overwritten: a result never eats into a neighbouring segment.
+    """
+
+    def __init__(self, scene: slicer.vtkMRMLScene):
+        self._scene = scene
+        self._logic = slicer.vtkSlicerSegmentEditorLogic()
+        self._logic.SetMRMLScene(scene)
+
+    @property
+    def editorNode(self) -> slicer.vtkMRMLSegmentEditorNode:
+        """The settings of masking and overwriting; made anew after the scene was closed."""
+        node = self._scene.GetSingletonNode(_EDITOR_NODE_TAG, "vtkMRMLSegmentEditorNode")
+        if node is None:
+            node = slicer.vtkMRMLSegmentEditorNode()
+            node.SetSingletonTag(_EDITOR_NODE_TAG)
+            node.SetHideFromEditors(True)
+            node.SetOverwriteMode(slicer.vtkMRMLSegmentEditorNode.OverwriteNone)
+            node = self._scene.AddNode(node)
+        return node
+
+    def write(
+        self,
+        labelmap: slicer.vtkOrientedImageData,
+        segmentationNode: slicer.vtkMRMLSegmentationNode,
+        sourceVolumeNode: slicer.vtkMRMLScalarVolumeNode,
+        segmentId: str | None,
+        term: Term,
+    ) -> str:
+        """Set a segment to `labelmap` (0 or 1; in the segmentation's own frame) and return its id.
+
+        Args:
+            labelmap: on any grid; resampled onto the segmentation's.
+            segmentationNode: with a reference geometry, or none yet (then the source volume's).
+            sourceVolumeNode: whose intensities an editable range refers to.
+            segmentId: the segment to replace, or None to add one with the name, colour and code of `term`.
+            term: what the segment is.
+
+        Raises:
+            StrokeSAMError: there is no such segment, or no geometry to write on.
+        """
+        segmentation = segmentationNode.GetSegmentation()
+        if segmentId is not None and segmentation.GetSegment(segmentId) is None:
+            raise StrokeSAMError(f"{segmentationNode.GetName()}: there is no segment '{segmentId}'")
+        logic = self._aimedAt(segmentationNode, sourceVolumeNode)
+        if not logic.ResetModifierLabelmapToDefault():
+            raise StrokeSAMError(f"{segmentationNode.GetName()}: the segmentation has no geometry to write on")
+        modifier = logic.GetModifierLabelmap()
+        _compose(labelmap, modifier)
+        logic.SaveStateForUndo()
+        if segmentId is None:
+            segmentId = segmentation.AddEmptySegment("", _freeName(segmentation, term.name), term.color)
+            segmentation.GetSegment(segmentId).SetTerminology(term.serialized())
+        self.editorNode.SetSelectedSegmentID(segmentId)
+        logic.ModifySegmentByLabelmap(segmentationNode, segmentId, modifier, logic.ModificationModeSet, False, False)
+        return segmentId
+
+    def undo(self) -> None:
+        """Take back the last `write`."""
+        self._logic.Undo()
+
+    def redo(self) -> None:
+        """Do again what `undo` took back."""
+        self._logic.Redo()
+
+    def _aimedAt(
+        self, segmentationNode: slicer.vtkMRMLSegmentationNode, sourceVolumeNode: slicer.vtkMRMLScalarVolumeNode
+    ) -> slicer.vtkSlicerSegmentEditorLogic:
+        self._logic.SetSegmentEditorNode(self.editorNode)
+        self._logic.SetSegmentationNode(segmentationNode)
+        self._logic.SetSourceVolumeNode(sourceVolumeNode)
+        return self._logic
+
+
+def _compose(labelmap: slicer.vtkOrientedImageData, modifier: slicer.vtkOrientedImageData) -> None:
+    """Fill `modifier`, keeping its geometry, with `labelmap`."""
+    resample = slicer.vtkOrientedImageDataResample
+    onGrid = slicer.vtkOrientedImageData()
+    resample.ResampleOrientedImageToReferenceOrientedImage(labelmap, modifier, onGrid, False, False)
+    resample.ModifyImage(modifier, onGrid, resample.OPERATION_MAXIMUM)
+
+
+def _freeName(segmentation: slicer.vtkSegmentation, name: str) -> str:
+    taken = {segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())}
+    names = [name, *(f"{name} {n}" for n in range(2, len(taken) + 3))]
+    return next(candidate for candidate in names if candidate not in taken)

@@ -1,0 +1,38 @@
+"""What a segment is, in codes: the entries of StrokeSAM.term.json.
+
+The codes of SNOMED CT are 49755003 (morphologically altered structure), 55641003 (infarct) and 12738006 (brain).
+SNOMED CT has none that DICOM uses for the perfusion lesion's parts: these have codes of our own, 99STROKESAM.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import slicer
+
+CONTEXT = "Segmentation category and type - StrokeSAM"
+ANATOMY = "Anatomic codes - DICOM master list"
+_CATEGORY = ("49755003", "SCT", "Morphologically Altered Structure")
+_BRAIN = ("12738006", "SCT", "Brain")
+_NONE = ("", "", "")
+
+
+@dataclass(frozen=True)
+class Term:
+    """A kind of segment: name, colour (RGB, 0…1) and code (value, scheme, meaning)."""
+
+    name: str
+    color: tuple[float, float, float]
+    code: tuple[str, str, str]
+
+    def serialized(self) -> str:
+        """The entry as Slicer keeps it in a segment's tag."""
+        return slicer.vtkSlicerTerminologiesModuleLogic.SerializeTerminologyEntry(
+            CONTEXT, *_CATEGORY, *self.code, *_NONE, ANATOMY, *_BRAIN, *_NONE
+        )
+
+
+INFARCT = Term("Ischaemic lesion", (1.0, 0.69, 0.0), ("55641003", "SCT", "Infarct"))
+CORE = Term("Infarct core", (0.84, 0.15, 0.16), ("STROKESAM-1", "99STROKESAM", "Infarct core"))
+PENUMBRA = Term("Penumbra", (0.34, 0.71, 0.91), ("STROKESAM-2", "99STROKESAM", "Penumbra"))
+TERMS = (INFARCT, CORE, PENUMBRA)

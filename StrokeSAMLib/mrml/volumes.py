@@ -1,0 +1,178 @@
+"""Volume nodes ↔ images: the geometry in full, parent transforms included.
+
+A volume's voxels are analysed where they are in the world, since a transform may have turned the head upright. A
+rigid (or axis-wise scaling) parent transform only changes the geometry: the voxels of the image are those of the
+volume. Any other transform bends the grid: the volume is resampled, and results are resampled back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import slicer
+import vtk
+
+from StrokeSAMLib.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import SimpleITK as sitk
+
+_ORTHOGONAL = 1e-4
+
+
+def imageFromVolumeNode(node: slicer.vtkMRMLScalarVolumeNode) -> sitk.Image:
+    """The volume as an image in the world (LPS, mm). The node is not changed and shares no memory with the image.
+
+    Raises:
+        InputError: no node, no voxels, or several components a voxel; the text names the volume.
+    """
+    _checkVolume(node)
+    return _imageFromOriented(_orientedInWorld(node))
+
+
+def volumeNodeFromImage(image: sitk.Image, scene: slicer.vtkMRMLScene, name: str) -> slicer.vtkMRMLScalarVolumeNode:
+    """A new volume node of `image`, in the world, with its display node."""
+    import SimpleITK as sitk
+
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    data = _vtkImage(sitk.GetArrayFromImage(image))
+    node.SetIJKToRASMatrix(_matrix(_ijkToRas(image)))
+    node.SetAndObserveImageData(data)
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
+def isBent(node: slicer.vtkMRMLVolumeNode) -> bool:
+    """Whether a parent transform takes the volume off any grid of right angles, so that it must be resampled."""
+    import numpy as np
+
+    parent = node.GetParentTransformNode()
+    if parent is None:
+        return False
+    if not parent.IsTransformToWorldLinear():
+        return True
+    toWorld, ijkToRas = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
+    parent.GetMatrixTransformToWorld(toWorld)
+    node.GetIJKToRASMatrix(ijkToRas)
+    axes = (_array(toWorld) @ _array(ijkToRas))[:3, :3]
+    directions = axes / np.linalg.norm(axes, axis=0)
+    return bool(np.abs(directions.T @ directions - np.eye(3)).max() > _ORTHOGONAL)
+
+
+def labelmapForVolume(mask: sitk.Image, node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkOrientedImageData:
+    """`mask`, made from `imageFromVolumeNode(node)`, on the voxels of the volume and in its own (parent's) frame.
+
+    Raises:
+        InputError: the volume's size has changed since.
+    """
+    import SimpleITK as sitk
+
+    if isBent(node):
+        return _resampledBack(mask, node)
+    if tuple(mask.GetSize()) != tuple(node.GetImageData().GetDimensions()):
+        raise InputError(f"{node.GetName()}: the volume changed while its lesion was segmented")
+    labelmap = slicer.vtkOrientedImageData()
+    labelmap.ShallowCopy(_vtkImage(sitk.GetArrayFromImage(mask)))
+    ijkToRas = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(ijkToRas)
+    labelmap.SetGeometryFromImageToWorldMatrix(ijkToRas)
+    return labelmap
+
+
+def _checkVolume(node: slicer.vtkMRMLNode | None) -> None:
+    if node is None or not node.IsA("vtkMRMLScalarVolumeNode"):
+        name = "nothing" if node is None else f"{node.GetName()} ({node.GetClassName()})"
+        raise InputError(f"a scalar volume is needed, not {name}")
+    data = node.GetImageData()
+    if data is None or data.GetNumberOfPoints() == 0:
+        raise InputError(f"{node.GetName()}: the volume has no voxels")
+    if data.GetNumberOfScalarComponents() != 1:
+        raise InputError(f"{node.GetName()}: a scalar volume is needed; this one has several components a voxel")
+
+
+def _orientedInWorld(node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkOrientedImageData:
+    oriented = slicer.vtkOrientedImageData()
+    oriented.ShallowCopy(node.GetImageData())
+    ijkToRas = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(ijkToRas)
+    oriented.SetGeometryFromImageToWorldMatrix(ijkToRas)
+    parent = node.GetParentTransformNode()
+    if parent is None:
+        return oriented
+    toWorld = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(parent, None, toWorld)
+    lowest = node.GetImageData().GetScalarRange()[0]
+    resample = slicer.vtkOrientedImageDataResample
+    resample.TransformOrientedImage(oriented, toWorld, False, isBent(node), True, [lowest, 0.0, 0.0, 0.0])
+    return oriented
+
+
+def _resampledBack(mask: sitk.Image, node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkOrientedImageData:
+    import SimpleITK as sitk
+
+    inWorld = slicer.vtkOrientedImageData()
+    inWorld.ShallowCopy(_vtkImage(sitk.GetArrayFromImage(mask)))
+    inWorld.SetGeometryFromImageToWorldMatrix(_matrix(_ijkToRas(mask)))
+    grid = slicer.vtkOrientedImageData()
+    grid.ShallowCopy(node.GetImageData())
+    ijkToRas = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(ijkToRas)
+    grid.SetGeometryFromImageToWorldMatrix(ijkToRas)
+    fromWorld = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(None, node.GetParentTransformNode(), fromWorld)
+    local = slicer.vtkOrientedImageData()
+    slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(
+        inWorld, grid, local, False, False, fromWorld
+    )
+    return local
+
+
+def _imageFromOriented(oriented: slicer.vtkOrientedImageData) -> sitk.Image:
+    """Voxels copied; RAS turned into LPS; an extent that does not begin at 0 goes into the origin."""
+    import numpy as np
+    import SimpleITK as sitk
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    voxels = vtk_to_numpy(oriented.GetPointData().GetScalars()).reshape(oriented.GetDimensions()[::-1])
+    image = sitk.GetImageFromArray(voxels)
+    imageToWorld = vtk.vtkMatrix4x4()
+    oriented.GetImageToWorldMatrix(imageToWorld)
+    matrix = np.diag([-1.0, -1.0, 1.0, 1.0]) @ _array(imageToWorld)
+    extent = oriented.GetExtent()
+    spacing = np.linalg.norm(matrix[:3, :3], axis=0)
+    image.SetSpacing(spacing.tolist())
+    image.SetDirection((matrix[:3, :3] / spacing).ravel().tolist())
+    image.SetOrigin((matrix @ [extent[0], extent[2], extent[4], 1.0])[:3].tolist())
+    return image
+
+
+def _ijkToRas(image: sitk.Image) -> np.ndarray:
+    import numpy as np
+
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.asarray(image.GetDirection()).reshape(3, 3) * np.asarray(image.GetSpacing())
+    matrix[:3, 3] = image.GetOrigin()
+    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix
+
+
+def _vtkImage(array: np.ndarray) -> vtk.vtkImageData:
+    """A VTK image that owns a copy of `array` (k, j, i)."""
+    from vtk.util.numpy_support import get_vtk_array_type, numpy_to_vtk
+
+    data = vtk.vtkImageData()
+    data.SetDimensions(*array.shape[::-1])
+    data.GetPointData().SetScalars(numpy_to_vtk(array.ravel(), deep=True, array_type=get_vtk_array_type(array.dtype)))
+    return data
+
+
+def _array(matrix: vtk.vtkMatrix4x4) -> np.ndarray:
+    import numpy as np
+
+    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
+
+
+def _matrix(array: np.ndarray) -> vtk.vtkMatrix4x4:
+    matrix = vtk.vtkMatrix4x4()
+    matrix.DeepCopy(array.ravel().tolist())
+    return matrix
