@@ -7,7 +7,9 @@ Results go to stdout, everything else to stderr. Heavy libraries are imported by
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +22,7 @@ from rich.table import Table
 from StrokeSAMLib.errors import Cancelled, OptionError, StrokeSAMError
 from StrokeSAMLib.lesion.options import describe_options
 from StrokeSAMLib.lesion.registry import METHODS, find_method
-from StrokeSAMLib.monitor import ProgressCallback
+from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.version import __version__
 
 if TYPE_CHECKING:
@@ -102,8 +104,8 @@ def segment(
     files = {"ncct": ncct, "dwi": dwi, "adc": adc, "b0": b0}
     given = {key: path for key, path in files.items() if path is not None}
     outputs = commands.Outputs(mask=output, probability=probability, report=report, overview=overview)
-    with _progress() as progress:
-        result = commands.segment(find_method(method), given, outputs, _settings(settings or []), progress)
+    with _monitor() as monitor:
+        result = commands.segment(find_method(method), given, outputs, _settings(settings or []), monitor)
     print(f"{commands.summary(result)} → {output}")
     for warning in result.warnings:
         print(f"note: {warning}", file=sys.stderr)
@@ -116,8 +118,8 @@ def demo(
     """Segment a known infarct in a synthetic head CT."""
     from StrokeSAMLib import commands
 
-    with _progress() as progress:
-        result, dice = commands.demo(output, progress)
+    with _monitor() as monitor:
+        result, dice = commands.demo(output, monitor)
     print(f"{commands.summary(result)}; Dice {dice:.2f} against the known infarct → {output}")
 
 
@@ -141,8 +143,8 @@ def evaluate(
     """Compare predicted masks with reference masks."""
     from StrokeSAMLib import commands
 
-    with _progress() as progress:
-        cases = commands.evaluate(reference, prediction, tolerance, output, plot, progress)
+    with _monitor() as monitor:
+        cases = commands.evaluate(reference, prediction, tolerance, output, plot, monitor)
     _print(_metrics_table(cases))
 
 
@@ -188,10 +190,37 @@ def _metrics_table(cases: list[CaseMetrics]) -> Table:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[ProgressCallback]:
-    """A progress bar on a terminal's stderr; silent elsewhere."""
+def _monitor() -> Iterator[Monitor]:
+    """Progress as a bar on a terminal's stderr, silent elsewhere; Ctrl-C as cancellation."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with (
+        _interruptible() as cancel,
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
+    ):
         task = bar.add_task("starting", total=1.0)
-        yield lambda fraction, text: bar.update(task, completed=fraction, description=text)
+        yield Monitor(lambda fraction, text: bar.update(task, completed=fraction, description=text), cancel)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C, or a polite kill, sets; the second interrupts at once.
+
+    A KeyboardInterrupt raised in the midst of an ITK registration would come out as an error of ITK's.
+    """
+    cancel = threading.Event()
+
+    def interrupt(number: int, frame: object) -> None:
+        if cancel.is_set():
+            raise KeyboardInterrupt
+        cancel.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield cancel
+        return
+    previous = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield cancel
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

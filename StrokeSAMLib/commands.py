@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.imaging.reading import read_image
 from StrokeSAMLib.imaging.writing import check_image_output, check_output, write_image
-from StrokeSAMLib.monitor import Monitor, ProgressCallback
+from StrokeSAMLib.monitor import Monitor
 
 if TYPE_CHECKING:
     from StrokeSAMLib.evaluation import CaseMetrics
@@ -43,15 +43,16 @@ class Outputs:
 
 
 def segment(
-    method: Method, files: Mapping[str, Path], outputs: Outputs, options: Mapping[str, str], progress: ProgressCallback
+    method: Method, files: Mapping[str, Path], outputs: Outputs, options: Mapping[str, str], monitor: Monitor
 ) -> LesionResult:
     """Read `files`, segment, and write `outputs`; nothing is written unless all of the work succeeds."""
     method.check_inputs(files)
     method.build_options(options)
-    images = {key: read_image(path) for key, path in files.items()}
+    # An ADC map has NaN where nothing was measured; in any other image it is damage.
+    images = {key: read_image(path, finite=key != "adc") for key, path in files.items()}
     outputs.check(files)
     try:
-        result = method.run(images, options, Monitor(progress))
+        result = method.run(images, options, monitor)
     except InputError as error:
         raise error.naming(files) from None
     write(result, outputs, files)
@@ -82,7 +83,7 @@ def summary(result: LesionResult) -> str:
     return f"lesion {found['volume_ml']:.1f} ml, {found['side']}, {count} component{'s' if count > 1 else ''}"
 
 
-def demo(folder: Path, progress: ProgressCallback) -> tuple[LesionResult, float]:
+def demo(folder: Path, monitor: Monitor) -> tuple[LesionResult, float]:
     """Write a synthetic head CT with a known infarct into `folder`, segment it, and return the Dice against it."""
     from StrokeSAMLib.evaluation import dice
     from StrokeSAMLib.imaging.phantom import head_ct
@@ -92,7 +93,7 @@ def demo(folder: Path, progress: ProgressCallback) -> tuple[LesionResult, float]
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot make the folder: {error.strerror}") from None
-    progress(0.0, "making a head")
+    monitor.step(0.0, "making a head")
     phantom = head_ct()
     scan = folder / "ncct.nii.gz"
     write_image(phantom.ncct, scan)
@@ -103,7 +104,7 @@ def demo(folder: Path, progress: ProgressCallback) -> tuple[LesionResult, float]
         report=folder / "report.json",
         overview=folder / "overview.png",
     )
-    result = segment(find_method("asymmetry"), {"ncct": scan}, outputs, {}, progress)
+    result = segment(find_method("asymmetry"), {"ncct": scan}, outputs, {}, monitor)
     arrays = (sitk.GetArrayViewFromImage(image) > 0 for image in (phantom.lesion, result.mask))
     return result, dice(*arrays)
 
@@ -114,7 +115,7 @@ def evaluate(
     tolerance: float,
     output: Path | None,
     plot_file: Path | None,
-    progress: ProgressCallback,
+    monitor: Monitor,
 ) -> list[CaseMetrics]:
     """Measure `prediction` against `reference`, and write the CSV and the plot."""
     from StrokeSAMLib import evaluation
@@ -122,7 +123,7 @@ def evaluate(
     for path in (output, plot_file):
         if path is not None:
             check_output(path, [path for path in (reference, prediction) if path.is_file()])
-    cases = evaluation.evaluate(reference, prediction, tolerance, Monitor(progress))
+    cases = evaluation.evaluate(reference, prediction, tolerance, monitor)
     if output is not None:
         evaluation.write_csv(cases, output)
     if plot_file is not None:

@@ -32,6 +32,11 @@ class Monitor:
             self._progress(min(max(fraction, 0.0), 1.0), text)
 
     @property
+    def cancel_event(self) -> threading.Event | None:
+        """The event itself, to hand on to a function that takes one."""
+        return self._cancel
+
+    @property
     def cancelled(self) -> bool:
         """Whether the cancel event is set."""
         return self._cancel is not None and self._cancel.is_set()

@@ -6,19 +6,25 @@ import gzip
 import math
 import struct
 import zlib
-from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
 
 from StrokeSAMLib.errors import InputError
 
 _CHUNK = 1 << 22
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path, finite: bool = True) -> None:
     """Refuse a file that is missing, empty, cut off, or whose voxel spacing is not positive.
 
     ITK fills the missing end of a truncated gzip stream with zeros, and replaces a spacing of zero or less in a
-    NIfTI or MetaImage header by 1 mm or by a flip.
+    NIfTI or MetaImage header by 1 mm or by a flip, and NaN in a NIfTI by zero.
+
+    Args:
+        path: the file.
+        finite: refuse a NIfTI with NaN or infinite voxels too.
 
     Raises:
         InputError: with the file's name and what is wrong with it.
@@ -29,14 +35,13 @@ def check_file(path: Path) -> None:
         raise InputError(f"{path}: not a file")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
-    for suffixes, check in _CHECKS.items():
-        if path.name.lower().endswith(suffixes):
-            _reading(path, check)
-
-
-def _reading(path: Path, check: Callable[[Path], None]) -> None:
+    name = path.name.lower()
     try:
-        check(path)
+        if name.endswith((".nii", ".nii.gz")):
+            with (gzip.open if name.endswith(".gz") else open)(path, "rb") as stream:
+                _check_nifti(path, stream, finite)
+        elif name.endswith((".mha", ".mhd")):
+            _check_metaimage(path)
     except (EOFError, zlib.error, struct.error):
         raise InputError(f"{path}: the file is truncated or damaged") from None
     except gzip.BadGzipFile:
@@ -45,36 +50,36 @@ def _reading(path: Path, check: Callable[[Path], None]) -> None:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def _check_nifti_gz(path: Path) -> None:
-    with gzip.open(path, "rb") as stream:
-        header = stream.read(348)
-        length = len(header)
-        while chunk := stream.read(_CHUNK):  # to the end: the checksum stands there
-            length += len(chunk)
-    _check_nifti_header(path, header, length)
-
-
-def _check_nifti(path: Path) -> None:
-    with path.open("rb") as stream:
-        header = stream.read(348)
-    _check_nifti_header(path, header, path.stat().st_size)
-
-
-def _check_nifti_header(path: Path, header: bytes, length: int) -> None:
-    """NIfTI-1: dim at byte 40, bitpix at 72, pixdim at 76, vox_offset at 108 (https://nifti.nimh.nih.gov)."""
+def _check_nifti(path: Path, stream: BinaryIO, finite: bool) -> None:
+    """NIfTI-1: dim at byte 40, datatype at 70, bitpix at 72, pixdim at 76, vox_offset at 108, magic at 344
+    (https://nifti.nimh.nih.gov). Read to its end, where a gzip stream has its checksum."""
+    header = stream.read(348)
     order = "<" if struct.unpack_from("<i", header)[0] == 348 else ">"
     if struct.unpack_from(f"{order}i", header)[0] != 348:
         return  # NIfTI-2 or something else: left to ITK
     dim = struct.unpack_from(f"{order}8h", header, 40)
-    bits = struct.unpack_from(f"{order}h", header, 72)[0]
-    spacing = struct.unpack_from(f"{order}3f", header, 80)
-    offset = struct.unpack_from(f"{order}f", header, 108)[0]
-    used = spacing[: max(min(dim[0], 3), 0)]
-    _check_spacing(path, used)
-    if header[344:347] == b"n+1":
-        expected = offset + math.prod(max(d, 1) for d in dim[1 : dim[0] + 1]) * bits / 8
-        if length < expected:
-            raise InputError(f"{path}: the file is truncated: {length} bytes where its header asks for {expected:.0f}")
+    datatype, bits = struct.unpack_from(f"{order}2h", header, 70)
+    _check_spacing(path, struct.unpack_from(f"{order}3f", header, 80)[: max(min(dim[0], 3), 0)])
+    if header[344:347] != b"n+1":
+        return  # the voxels are in another file
+    stream.read(max(0, int(struct.unpack_from(f"{order}f", header, 108)[0]) - 348))
+    length, broken = _scan_voxels(stream, _NIFTI_FLOATS.get(datatype), order)
+    expected = math.prod(max(d, 1) for d in dim[1 : dim[0] + 1]) * bits // 8
+    if length < expected:
+        raise InputError(f"{path}: the file is truncated: {length} bytes of voxels where its header says {expected}")
+    if finite and broken:
+        raise InputError(f"{path}: {broken} voxels are NaN or infinite")
+
+
+def _scan_voxels(stream: BinaryIO, kind: str | None, order: str) -> tuple[int, int]:
+    """How many bytes of voxels there are, and how many of them, of a floating `kind`, are not finite."""
+    length = broken = 0
+    while chunk := stream.read(_CHUNK):
+        length += len(chunk)
+        if kind is not None:
+            values = np.frombuffer(chunk[: len(chunk) // 8 * 8], f"{order}{kind}")
+            broken += values.size - int(np.count_nonzero(np.isfinite(values)))
+    return length, broken
 
 
 def _check_metaimage(path: Path) -> None:
@@ -102,9 +107,4 @@ def _check_spacing(path: Path, spacing: tuple[float, ...] | list[float]) -> None
 
 
 _METAIMAGE_BYTES = {"MET_SHORT": 2, "MET_USHORT": 2, "MET_INT": 4, "MET_UINT": 4, "MET_FLOAT": 4, "MET_DOUBLE": 8}
-
-_CHECKS: dict[tuple[str, ...], Callable[[Path], None]] = {
-    (".nii.gz",): _check_nifti_gz,
-    (".nii",): _check_nifti,
-    (".mha", ".mhd"): _check_metaimage,
-}
+_NIFTI_FLOATS = {16: "f4", 64: "f8"}

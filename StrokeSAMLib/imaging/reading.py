@@ -10,10 +10,14 @@ from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.imaging.file_checks import check_file
 
 
-def read_image(path: Path) -> sitk.Image:
+def read_image(path: Path, finite: bool = True) -> sitk.Image:
     """The 3-D scalar image in `path`: a file of any format that SimpleITK reads, or a folder with a DICOM series.
 
     The pixel type is the file's own. A fourth axis of length 1 is dropped.
+
+    Args:
+        path: the file or folder.
+        finite: refuse a NIfTI with NaN or infinite voxels, which ITK would turn into zeros without a word.
 
     Raises:
         InputError: missing, empty, truncated or unknown file; not 3-D; several components a voxel; bad spacing.
@@ -23,7 +27,7 @@ def read_image(path: Path) -> sitk.Image:
         from StrokeSAMLib.imaging.dicom_series import read_series  # pydicom is slow to import
 
         return read_series(path)
-    check_file(path)
+    check_file(path, finite)
     image = _read(path)
     if image.GetDimension() == 4 and image.GetSize()[3] == 1:
         image = image[..., 0]
