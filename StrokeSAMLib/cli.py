@@ -100,13 +100,14 @@ def segment(
 ) -> None:
     """Segment the lesion in a scan."""
     from StrokeSAMLib import commands
+    from StrokeSAMLib.report import measure, summary
 
     files = {"ncct": ncct, "dwi": dwi, "adc": adc, "b0": b0}
     given = {key: path for key, path in files.items() if path is not None}
     outputs = commands.Outputs(mask=output, probability=probability, report=report, overview=overview)
     with _monitor() as monitor:
         result = commands.segment(find_method(method), given, outputs, _settings(settings or []), monitor)
-    print(f"{commands.summary(result)} → {output}")
+    print(f"{summary(measure(result))} → {output}")
     for warning in result.warnings:
         print(f"note: {warning}", file=sys.stderr)
 
@@ -117,10 +118,11 @@ def demo(
 ) -> None:
     """Segment a known infarct in a synthetic head CT."""
     from StrokeSAMLib import commands
+    from StrokeSAMLib.report import measure, summary
 
     with _monitor() as monitor:
         result, dice = commands.demo(output, monitor)
-    print(f"{commands.summary(result)}; Dice {dice:.2f} against the known infarct → {output}")
+    print(f"{summary(measure(result))}; Dice {dice:.2f} against the known infarct → {output}")
 
 
 @app.command()

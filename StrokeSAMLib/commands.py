@@ -72,17 +72,6 @@ def write(result: LesionResult, outputs: Outputs, files: Mapping[str, Path]) -> 
     write_image(result.mask, outputs.mask)
 
 
-def summary(result: LesionResult) -> str:
-    """One line: volume, side, components."""
-    from StrokeSAMLib.report import measure
-
-    found = measure(result)
-    if not found["components"]:
-        return "no lesion found"
-    count = len(found["components"])
-    return f"lesion {found['volume_ml']:.1f} ml, {found['side']}, {count} component{'s' if count > 1 else ''}"
-
-
 def demo(folder: Path, monitor: Monitor) -> tuple[LesionResult, float]:
     """Write a synthetic head CT with a known infarct into `folder`, segment it, and return the Dice against it."""
     from StrokeSAMLib.evaluation import dice

@@ -18,7 +18,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, with its suffix: renamed over `path` on success, removed on any failure.
 
     Raises:
-        InputError: the folder does not exist or cannot be written to.
+        InputError: the folder does not exist or cannot be written to, or the disk is full.
     """
     path = Path(path)
     temporary = _temporary_beside(path)
@@ -26,6 +26,9 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o666 & ~_umask())  # mkstemp makes it private
         temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"{path}: cannot write there: {error.strerror or error}") from None
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,19 @@ def measure(result: LesionResult) -> dict[str, Any]:
         "intensities": {name: _intensities(image, mask) if voxels else None for name, image in result.images.items()},
         "brain_ml": int(np.count_nonzero(brain)) * ml,
     }
+
+
+def volume_text(volume_ml: float) -> str:
+    """ "42.1 ml"; two digits below 1 ml, so that no lesion reads "0.0 ml"."""
+    return f"{volume_ml:.1f} ml" if volume_ml >= 1 else f"{volume_ml:.2g} ml"
+
+
+def summary(found: Mapping[str, Any]) -> str:
+    """One line on measurements: volume, side, number of components."""
+    if not found["components"]:
+        return "no lesion found"
+    count = len(found["components"])
+    return f"lesion {volume_text(found['volume_ml'])}, {found['side']}, {count} component{'s' if count > 1 else ''}"
 
 
 def _component_sizes(mask: np.ndarray) -> list[int]:

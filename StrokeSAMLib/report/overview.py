@@ -18,7 +18,7 @@ from StrokeSAMLib.imaging.morphology import FULL
 from StrokeSAMLib.imaging.writing import replacing
 from StrokeSAMLib.lesion.result import LesionResult
 from StrokeSAMLib.report.axial import Axial, axial, choose_slices, specks
-from StrokeSAMLib.report.measurements import measure
+from StrokeSAMLib.report.measurements import measure, summary
 
 COLUMNS, ROWS = 5, 4
 _TILE = 250
@@ -151,14 +151,8 @@ def _annotate(tile: Image.Image, z_mm: float) -> None:
 
 def _head(sheet: Image.Image, result: LesionResult, key: str, window: tuple[float, float]) -> None:
     draw = ImageDraw.Draw(sheet)
-    found = measure(result)
-    title = "no lesion found"
-    if found["voxels"]:
-        count, volume = len(found["components"]), found["volume_ml"]
-        text = f"{volume:.1f}" if volume >= 1 else f"{volume:.2g}"
-        title = f"lesion {text} ml, {found['side']}, {count} component{'s' if count > 1 else ''}"
-    draw.text((12, _HEADER // 2), title, _TEXT, ImageFont.load_default(22), anchor="lm")
-    about = f"{key}, method {result.method}, level {sum(window) / 2:.4g} width {window[1] - window[0]:.4g}"
+    draw.text((12, _HEADER // 2), summary(measure(result)), _TEXT, ImageFont.load_default(22), anchor="lm")
+    about = f"{key}, method {result.method}, level {sum(window) / 2:.3g} width {window[1] - window[0]:.3g}"
     draw.text((sheet.width - 12, _HEADER // 2), _plain(about), _DIM, ImageFont.load_default(15), anchor="rm")
 
 

@@ -163,10 +163,10 @@ def _said(error: BaseException) -> str:
 
 
 def _rows(result: Any) -> list[tuple[str, str]]:
-    from StrokeSAMLib.report import measure
+    from StrokeSAMLib.report import measure, volume_text
 
     found = measure(result)
-    rows = [("Volume", f"{found['volume_ml']:.1f} ml"), ("Side", found["side"])]
+    rows = [("Volume", volume_text(found["volume_ml"])), ("Side", found["side"])]
     rows.append(("Components", str(len(found["components"]))))
     units = {"ncct": " HU", "adc": " ×10⁻⁶ mm²/s"}
     for name, values in found["intensities"].items():
