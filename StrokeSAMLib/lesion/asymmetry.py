@@ -65,14 +65,16 @@ class Options:
     smoothing: float = option(4.0, "smoothing within tissue, standard deviation", "mm", 0.5, 10, _TUNED)
     tissue_low: float = option(18.0, "least density of tissue; below are CSF and old infarcts", "HU", 0, 30, _TUNED)
     tissue_high: float = option(
-        60.0, "greatest density of tissue; above are blood and calcification", "HU", 40, 100, "physics"
+        60.0, "greatest density of tissue; above are blood and calcification", "HU", 40, 100, "fresh blood is denser"
     )
     seed: float = option(4.0, "a seed is this much darker than its mirror image", "HU", 0.5, 20, _TUNED)
     grow: float = option(2.5, "a first outline is this much darker than its mirror image", "HU", 0.2, 20, _TUNED)
     edge_fraction: float = option(
         0.45, "the final outline, as a part of the lesion's own darkest density difference", "", 0.1, 0.9, _TUNED
     )
-    seed_depth: float = option(4.0, "seeds lie this far from the brain's edge (beam hardening)", "mm", 0, 20, "physics")
+    seed_depth: float = option(
+        4.0, "seeds lie this far from the brain's edge (beam hardening)", "mm", 0, 20, "docs/methods.md"
+    )
     edge_depth: float = option(0.5, "the lesion reaches up to this far from the brain's edge", "mm", 0, 20, _TUNED)
     min_volume: float = option(3.0, "smallest lesion", "ml", 0, 100, _TUNED)
     min_mass: float = option(
