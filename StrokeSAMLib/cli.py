@@ -27,6 +27,7 @@ from StrokeSAMLib.version import __version__
 
 if TYPE_CHECKING:
     from StrokeSAMLib.evaluation import CaseMetrics
+    from StrokeSAMLib.interactive import Session
 
 USAGE, INTERRUPTED = 2, 130
 _PLAIN_WIDTH = 160
@@ -113,6 +114,58 @@ def segment(
 
 
 @app.command()
+def prompt(
+    volume: Annotated[Path, typer.Argument(help="The scan: file, or folder of a DICOM series.")],
+    prompts: Annotated[Path, typer.Option(help="Boxes, points and masks, JSON.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The segment's mask; a .json beside it repeats it.")],
+    engine: Annotated[str, typer.Option(help="Engine id; see `strokesam methods`.")] = "random-walker",
+    propagation: Annotated[str | None, typer.Option(help="memory, box or none; by default the engine's best.")] = None,
+    slices: Annotated[
+        tuple[int, int] | None, typer.Option("--range", metavar="FIRST LAST", help="Leave other slices alone.")
+    ] = None,
+    direction: Annotated[str, typer.Option(help="up, down or both.")] = "both",
+    axis: Annotated[int | None, typer.Option(help="Stack the slices along this index axis: 0, 1 or 2.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="The engine's checkpoint.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Segment by boxes and points on slices, propagated through the volume."""
+    from StrokeSAMLib import commands
+
+    how = commands.Prompting(engine, propagation, direction, slices, axis, weights, device)
+    with _monitor() as monitor:
+        session = commands.prompt(volume, prompts, output, how, monitor)
+    print(f"{_segment_line(session)} → {output}")
+
+
+@app.command()
+def replay(
+    record: Annotated[Path, typer.Argument(help="The .json beside a mask that `strokesam prompt` wrote.")],
+    volume: Annotated[Path, typer.Argument(help="The same scan.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The segment's mask.")],
+    weights: Annotated[Path | None, typer.Option(help="The engine's checkpoint.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Rebuild a segment from what made it."""
+    from StrokeSAMLib import commands
+
+    with _monitor() as monitor:
+        session = commands.replay(record, volume, output, weights, device, monitor)
+    print(f"{_segment_line(session)} → {output}")
+
+
+def _segment_line(session: Session) -> str:
+    import SimpleITK as sitk
+
+    from StrokeSAMLib.imaging.geometry import voxel_volume_ml
+    from StrokeSAMLib.report import volume_text
+
+    mask = session.mask()
+    voxels = int(sitk.GetArrayViewFromImage(mask).sum())
+    slices = sum(1 for k in session.slices() if session.slice_mask(k).any())
+    return f"segment {volume_text(voxels * voxel_volume_ml(mask))}, {slices} slice{'s' if slices != 1 else ''}"
+
+
+@app.command()
 def demo(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")] = Path("strokesam-demo"),
 ) -> None:
@@ -163,9 +216,15 @@ def _settings(words: list[str]) -> dict[str, str]:
 
 
 def _methods_table() -> Table:
+    from StrokeSAMLib.interactive.engines.registry import ENGINES
+
     table = Table("method", "what it does", "inputs", "ready", box=None)
     for method in METHODS:
         table.add_row(method.id, method.title, method.needs_text(), method.readiness())
+    table.add_section()
+    table.add_row()
+    for engine in ENGINES:
+        table.add_row(engine.id, engine.title, "prompts", engine.readiness())
     return table
 
 

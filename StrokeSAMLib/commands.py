@@ -16,6 +16,7 @@ from StrokeSAMLib.monitor import Monitor
 
 if TYPE_CHECKING:
     from StrokeSAMLib.evaluation import CaseMetrics
+    from StrokeSAMLib.interactive import Session
     from StrokeSAMLib.lesion import LesionResult, Method
 
 
@@ -70,6 +71,88 @@ def write(result: LesionResult, outputs: Outputs, files: Mapping[str, Path]) -> 
     if outputs.overview is not None:
         write_overview(result, outputs.overview)
     write_image(result.mask, outputs.mask)
+
+
+@dataclass(frozen=True)
+class Prompting:
+    """How prompts become a segment.
+
+    Attributes:
+        engine: its id.
+        propagation: "memory", "box", "none", or None for the engine's best.
+        direction: "up", "down" or "both".
+        slices: first and last; None for the span of the boxes, or all.
+        axis: along which the slices are stacked; None for what the boxes say.
+        weights, device: of the engine.
+    """
+
+    engine: str = "random-walker"
+    propagation: str | None = None
+    direction: str = "both"
+    slices: tuple[int, int] | None = None
+    axis: int | None = None
+    weights: Path | None = None
+    device: str = "auto"
+
+
+def prompt(volume: Path, prompts_file: Path, output: Path, how: Prompting, monitor: Monitor) -> Session:
+    """Segment by the prompts in a file; write the mask, and beside it what `replay` needs."""
+    from StrokeSAMLib.interactive import Plan, Session, read_prompts
+    from StrokeSAMLib.interactive.slices import drawn_axis
+
+    prompts = read_prompts(prompts_file)
+    image = read_image(volume)
+    record = record_beside(output)
+    _check_outputs(output, record, [volume, prompts_file])
+    axis = drawn_axis(prompts, image) if how.axis is None else how.axis
+    try:
+        session = Session(image, how.engine, axis=axis, weights=how.weights, device=how.device)
+        for entry in prompts:
+            monitor.step(0.1, "slices with prompts")
+            session.add(entry)
+        if how.propagation != "none":
+            first, last = how.slices or session.span() or (None, None)
+            plan = Plan(how.direction, how.propagation, first, last)
+            session.propagate(plan, monitor.part(0.1, 1.0))
+    except InputError as error:
+        raise error.naming({"volume": volume}) from None
+    _write_session(session, output, record)
+    return session
+
+
+def replay(record: Path, volume: Path, output: Path, weights: Path | None, device: str, monitor: Monitor) -> Session:
+    """Do again what `record` says, on the same volume, and write the mask."""
+    from StrokeSAMLib.interactive.record import read_document
+    from StrokeSAMLib.interactive.record import replay as replay_document
+
+    made = read_document(record)
+    image = read_image(volume)
+    again = record_beside(output)
+    _check_outputs(output, again, [volume, record])
+    try:
+        session = replay_document(made, image, weights, device, monitor)
+    except InputError as error:
+        raise error.naming({"volume": volume, "session": record}) from None
+    _write_session(session, output, again)
+    return session
+
+
+def record_beside(output: Path) -> Path:
+    """The session's file of a mask: the same name, ending in .json."""
+    name = output.name.removesuffix(".gz")
+    return output.with_name(f"{name.rpartition('.')[0] or name}.json")
+
+
+def _check_outputs(mask: Path, record: Path, inputs: list[Path]) -> None:
+    check_image_output(mask, inputs)
+    check_output(record, inputs)
+
+
+def _write_session(session: Session, mask: Path, record: Path) -> None:
+    from StrokeSAMLib.interactive.record import document, write_document
+
+    write_document(document(session), record)
+    write_image(session.mask(), mask)
 
 
 def demo(folder: Path, monitor: Monitor) -> tuple[LesionResult, float]:

@@ -1,0 +1,77 @@
+"""Features of encoded slices, within a budget of bytes."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+
+from StrokeSAMLib.interactive.engines.base import Features
+
+
+class FeatureCache:
+    """Encode once: features by key, for every segment, direction and correction.
+
+    Past the budget of the device the least recently used move to the host; past the host's budget they go, and are
+    encoded again when they are asked for. On a CPU there is one tier. Safe from several threads.
+    """
+
+    def __init__(self, budget: int = 1 << 30, host_budget: int = 0, device: str = "cpu"):
+        """`budget` and `host_budget`, bytes: kept on `device`, and then on the host."""
+        self._device = device
+        self._budgets = {device: budget}
+        if device != "cpu":
+            self._budgets["cpu"] = host_budget
+        self._tiers: dict[str, OrderedDict[Hashable, Features]] = {name: OrderedDict() for name in self._budgets}
+        self._lock = threading.RLock()
+
+    def get(self, key: Hashable) -> Features | None:
+        """The features, on the device; None where they have to be made."""
+        with self._lock:
+            for place, tier in self._tiers.items():
+                if key in tier:
+                    features = tier.pop(key)
+                    features = features if place == self._device else features.to(self._device)
+                    self.put(key, features)
+                    return features
+            return None
+
+    def put(self, key: Hashable, features: Features) -> None:
+        """Keep `features`, as the most recently used."""
+        with self._lock:
+            self._tiers[self._device][key] = features
+            self._shrink()
+
+    def __contains__(self, key: Hashable) -> bool:
+        with self._lock:
+            return any(key in tier for tier in self._tiers.values())
+
+    @property
+    def nbytes(self) -> int:
+        """What is kept, on all devices."""
+        with self._lock:
+            return sum(features.nbytes for tier in self._tiers.values() for features in tier.values())
+
+    def drop(self, unwanted: Callable[[Hashable], bool] = lambda key: True) -> None:
+        """Forget the keys that are `unwanted`; all by default."""
+        with self._lock:
+            for tier in self._tiers.values():
+                for key in [key for key in tier if unwanted(key)]:
+                    del tier[key]
+
+    def spill(self) -> None:
+        """Move all from the device to the host: its memory has run out."""
+        with self._lock:
+            self._budgets[self._device] = 0
+            self._shrink()
+
+    def _shrink(self) -> None:
+        places = list(self._tiers)
+        for place, below in zip(places, [*places[1:], None], strict=True):
+            tier = self._tiers[place]
+            used = sum(features.nbytes for features in tier.values())
+            while used > self._budgets[place] and tier:
+                key, features = tier.popitem(last=False)
+                used -= features.nbytes
+                if below is not None and self._budgets[below] > 0:
+                    self._tiers[below][key] = features.to(below)

@@ -1,0 +1,93 @@
+"""The encoded slices of one stack by one engine: made once, ahead of their use where there is time."""
+
+from __future__ import annotations
+
+import threading
+
+from StrokeSAMLib.imaging.identity import volume_hash
+from StrokeSAMLib.interactive.cache import FeatureCache
+from StrokeSAMLib.interactive.engines.base import Engine, Features
+from StrokeSAMLib.interactive.stack import SliceStack
+
+
+class Encodings:
+    """Features by slice, shared by every segment of a volume. Safe from several threads.
+
+    Attributes:
+        engine: that encodes and answers.
+        stack: the slices.
+        volume: hash of the volume; with window and plane it is the key of the cache.
+    """
+
+    def __init__(self, engine: Engine, stack: SliceStack, cache: FeatureCache | None = None):
+        self.engine = engine
+        self.stack = stack
+        self.volume = volume_hash(stack.reference)
+        self.cache = cache or FeatureCache()
+        self._key = (engine.id, self.volume, stack.window, str(sorted(stack.plane.items())))
+        self._encoding = threading.Lock()
+        self._ahead: _Ahead | None = None
+
+    def features(self, k: int) -> Features:
+        """The features of slice `k`, encoded now unless they are there."""
+        found = self.cache.get((*self._key, k))
+        if found is not None:
+            return found
+        with self._encoding:
+            found = self.cache.get((*self._key, k))  # by the thread that encodes ahead, while this one waited
+            if found is None:
+                found = self.engine.encode(self.stack.pixels[k], self.stack.spacing)
+                self.cache.put((*self._key, k), found)
+            return found
+
+    def is_encoded(self, k: int) -> bool:
+        """Whether slice `k` needs no encoding."""
+        return (*self._key, k) in self.cache
+
+    def encode_ahead(self, k: int) -> None:
+        """From now on encode slice `k` and its neighbours outward, in the background, as far as the budget goes."""
+        self.stop_ahead()
+        self._ahead = _Ahead(self, k)
+
+    def stop_ahead(self) -> None:
+        """End the encoding in the background, after the slice it is at."""
+        if self._ahead is not None:
+            self._ahead.stop()
+            self._ahead = None
+
+    def wait_ahead(self, timeout: float | None = None) -> bool:
+        """Wait until everything is encoded that will be; whether it is."""
+        return self._ahead is None or self._ahead.wait(timeout)
+
+
+class _Ahead:
+    """A thread that encodes outward from a slice."""
+
+    def __init__(self, encodings: Encodings, k: int):
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(encodings, k), name="StrokeSAM ahead", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def wait(self, timeout: float | None) -> bool:
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self, encodings: Encodings, k: int) -> None:
+        for n in outward(k, len(encodings.stack)):
+            if self._stopped.is_set():
+                return
+            try:
+                encodings.features(n)
+            except Exception:
+                return  # whoever asks for this slice meets the error and tells the user
+            if not encodings.is_encoded(k):
+                return  # the budget is full: going on would drop what is nearer
+
+
+def outward(k: int, count: int) -> list[int]:
+    """0 … `count` − 1, the nearest to `k` first."""
+    return sorted(range(count), key=lambda n: (abs(n - k), n))

@@ -1,0 +1,5 @@
+"""The engines, one file each behind one protocol; `registry` names them."""
+
+from StrokeSAMLib.interactive.engines.registry import ENGINES, find_engine, load_engine
+
+__all__ = ["ENGINES", "find_engine", "load_engine"]

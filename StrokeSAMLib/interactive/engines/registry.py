@@ -1,0 +1,101 @@
+"""The registry of engines: what each is called, what it needs, how it is made."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from StrokeSAMLib.errors import InputError, OptionError
+
+if TYPE_CHECKING:
+    from StrokeSAMLib.interactive.engines.base import Engine
+
+
+@dataclass(frozen=True)
+class EngineEntry:
+    """An engine that can be chosen.
+
+    Attributes:
+        id: its public name.
+        title: what a user reads in a list.
+        module: the module of `StrokeSAMLib.interactive.engines` with ``load(id, weights, device, options)``.
+        packages: the Python packages it imports.
+        weights: whether it needs a checkpoint.
+        settings: what tells engines of one module apart.
+    """
+
+    id: str
+    title: str
+    module: str
+    packages: tuple[str, ...] = ()
+    weights: bool = True
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def missing_packages(self) -> list[str]:
+        """The packages that are not installed."""
+        return [name for name in self.packages if importlib.util.find_spec(name) is None]
+
+    def readiness(self, weights: Path | None = None) -> str:
+        """ "yes", or what is missing."""
+        missing = self.missing_packages()
+        if missing:
+            return f"no: needs {', '.join(missing)}"
+        return "no: needs weights (--weights)" if self.weights and weights is None else "yes"
+
+
+_SAM2 = ("torch", "sam2")
+_SAM = ("torch", "segment_anything")
+ENGINES: tuple[EngineEntry, ...] = (
+    EngineEntry("random-walker", "Random walker (no weights)", "random_walker", weights=False),
+    EngineEntry("sam2.1-tiny", "SAM 2.1 tiny", "sam2", _SAM2),
+    EngineEntry("sam2.1-small", "SAM 2.1 small", "sam2", _SAM2),
+    EngineEntry("sam2.1-base-plus", "SAM 2.1 base plus", "sam2", _SAM2),
+    EngineEntry("sam2.1-large", "SAM 2.1 large", "sam2", _SAM2),
+    EngineEntry("medsam2", "MedSAM2", "sam2", _SAM2),
+    EngineEntry("sam-vit-b", "SAM ViT-B", "sam", _SAM),
+    EngineEntry("medsam", "MedSAM", "sam", _SAM),
+    EngineEntry("sam-med2d", "SAM-Med2D", "sam", _SAM),
+    EngineEntry("lite-medsam", "LiteMedSAM", "lite_medsam", _SAM),
+    EngineEntry("swift-medsam", "SwiftMedSAM", "lite_medsam", _SAM),
+)
+
+
+def find_engine(id: str) -> EngineEntry:
+    """The engine called `id`.
+
+    Raises:
+        OptionError: there is none.
+    """
+    for entry in ENGINES:
+        if entry.id == id:
+            return entry
+    raise OptionError(f"no engine '{id}'; there are: {', '.join(entry.id for entry in ENGINES)}")
+
+
+def load_engine(
+    id: str, weights: Path | None = None, device: str = "auto", options: Mapping[str, Any] | None = None
+) -> Engine:
+    """An engine, ready to answer.
+
+    Args:
+        id: see `ENGINES`.
+        weights: its checkpoint, where it needs one.
+        device: "auto", "cpu", "cuda" or "mps".
+        options: the engine's own.
+
+    Raises:
+        OptionError: unknown engine or option, or a device that is not here.
+        InputError: no weights, or weights of another network.
+    """
+    entry = find_engine(id)
+    missing = entry.missing_packages()
+    if missing:
+        raise InputError(f"engine {id} needs the Python package{'s' * (len(missing) > 1)} {', '.join(missing)}")
+    if entry.weights and weights is None:
+        raise InputError(f"engine {id} needs weights: give its checkpoint with --weights FILE")
+    module = importlib.import_module(f"StrokeSAMLib.interactive.engines.{entry.module}")
+    return module.load(id, weights, device, dict(options or {}))

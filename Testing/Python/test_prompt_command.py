@@ -1,0 +1,178 @@
+"""`strokesam prompt` and `strokesam replay`: files in, files out, one line of error."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from StrokeSAMLib import cli
+
+
+@pytest.fixture
+def scan(tmp_path):
+    volume = np.full((9, 60, 60), 60, np.int16)
+    volume[2:7, 20:40, 22:38] = 180
+    volume[:, 0, 0] = 0
+    volume[:, 0, 1] = 240
+    image = sitk.GetImageFromArray(volume.astype(np.uint8))
+    image.SetSpacing((1, 1, 4))
+    image.SetDirection((-1, 0, 0, 0, -1, 0, 0, 0, 1))
+    sitk.WriteImage(image, str(tmp_path / "scan.nii.gz"))
+    return tmp_path / "scan.nii.gz"
+
+
+@pytest.fixture
+def prompts(scan, tmp_path):
+    """Write prompts given as (type, voxel indices, label) in RAS."""
+    image = sitk.ReadImage(str(scan))
+
+    def ras(index):
+        x, y, z = image.TransformContinuousIndexToPhysicalPoint([float(n) for n in index])
+        return [-x, -y, z]
+
+    def write(*entries, space="RAS"):
+        made = []
+        for kind, where, *label in entries:
+            if kind == "box":
+                made.append({"type": "box", "corners": [ras(corner) for corner in where]})
+            elif kind == "point":
+                made.append({"type": "point", "position": ras(where), "label": label[0]})
+            else:
+                made.append({"type": "mask", "file": where})
+        path = tmp_path / "prompts.json"
+        path.write_text(json.dumps({"space": space, "prompts": made}))
+        return path
+
+    return write
+
+
+BOX = ("box", [(22, 20, 4), (37, 39, 4)])
+
+
+def run(*arguments):
+    return cli.run([str(argument) for argument in arguments])
+
+
+def voxels(path):
+    return sitk.GetArrayFromImage(sitk.ReadImage(str(path))) > 0
+
+
+def test_a_box_becomes_a_segment_and_can_be_repeated(scan, prompts, tmp_path, capsys):
+    out = tmp_path / "segment.nii.gz"
+    assert run("prompt", scan, "--prompts", prompts(BOX), "-o", out) == 0
+    assert re.match(r"segment 6\.\d ml, 5 slices → ", capsys.readouterr().out)
+    truth = sitk.GetArrayFromImage(sitk.ReadImage(str(scan))) == 180
+    found = voxels(out)
+    assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.95
+    assert run("replay", tmp_path / "segment.json", scan, "-o", tmp_path / "again.nii.gz") == 0
+    assert (voxels(tmp_path / "again.nii.gz") == found).all()
+    assert (tmp_path / "again.json").read_text() == (tmp_path / "segment.json").read_text()
+
+
+def test_without_propagation(scan, prompts, tmp_path):
+    out = tmp_path / "segment.nrrd"
+    assert run("prompt", scan, "--prompts", prompts(BOX), "--propagation", "none", "-o", out) == 0
+    assert np.flatnonzero(voxels(out).any(axis=(1, 2))).tolist() == [4]
+
+
+def test_within_a_range(scan, prompts, tmp_path):
+    out = tmp_path / "segment.nii.gz"
+    assert run("prompt", scan, "--prompts", prompts(BOX), "--range", 3, 5, "-o", out) == 0
+    assert np.flatnonzero(voxels(out).any(axis=(1, 2))).tolist() == [3, 4, 5]
+
+
+def test_a_box_across_slices_limits_the_propagation(scan, prompts, tmp_path):
+    out = tmp_path / "segment.nii.gz"
+    box = ("box", [(22, 20, 3), (37, 39, 6)])
+    assert run("prompt", scan, "--prompts", prompts(box), "-o", out) == 0
+    assert np.flatnonzero(voxels(out).any(axis=(1, 2))).tolist() == [3, 4, 5, 6]
+
+
+def test_a_box_drawn_on_a_sagittal_slice(scan, prompts, tmp_path):
+    out = tmp_path / "segment.nii.gz"
+    box = ("box", [(30, 20, 2), (30, 39, 6)])
+    assert run("prompt", scan, "--prompts", prompts(box), "-o", out) == 0
+    assert json.loads((tmp_path / "segment.json").read_text())["plane"] == {"axis": 0}
+    assert voxels(out)[3:6, 22:38, 24:36].all()
+
+
+def test_points_and_a_mask(scan, prompts, tmp_path):
+    start = np.zeros((9, 60, 60), np.uint8)
+    start[4, 20:40, 22:38] = 1
+    mask = sitk.GetImageFromArray(start)
+    mask.CopyInformation(sitk.ReadImage(str(scan)))
+    sitk.WriteImage(mask, str(tmp_path / "start.nii.gz"))
+    out = tmp_path / "segment.nii.gz"
+    file = prompts(("mask", "start.nii.gz"), ("point", (30, 30, 3), 1))
+    assert run("prompt", scan, "--prompts", file, "-o", out) == 0
+    assert voxels(out)[2:7, 22:38, 24:36].all()
+
+
+class TestBadInput:
+    @pytest.fixture
+    def refused(self, scan, tmp_path, capsys):
+        def check(*arguments, reason):
+            before = sorted(tmp_path.rglob("*"))
+            assert run(*arguments) == 2
+            out, err = capsys.readouterr()
+            assert out == "" and err.count("\n") == 1 and reason in err, err
+            assert sorted(tmp_path.rglob("*")) == before
+
+        return check
+
+    def test_a_prompt_outside_the_volume(self, refused, scan, prompts, tmp_path):
+        file = prompts(("point", (30, 30, 20), 1))
+        refused("prompt", scan, "--prompts", file, "-o", tmp_path / "o.nrrd", reason="outside the volume")
+
+    def test_only_negative_points(self, refused, scan, prompts, tmp_path):
+        file = prompts(("point", (30, 30, 4), 0))
+        refused("prompt", scan, "--prompts", file, "-o", tmp_path / "o.nrrd", reason="only negative points")
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("{", "prompts.json: not JSON"),
+            ("[]", "prompts.json: no prompts"),
+            ('{"space": "IJK", "prompts": [{}]}', "space is 'IJK'"),
+            ('{"prompts": [{}]}', "space is None"),
+            ('{"space": "RAS", "prompts": []}', "list of prompts is empty"),
+            ('{"space": "RAS", "prompts": [{"type": "line"}]}', "prompt 1: type is 'line'"),
+            ('{"space": "RAS", "prompts": [{"type": "point", "position": [1, 2, NaN]}]}', "three finite numbers"),
+            ('{"space": "RAS", "prompts": [{"type": "point", "position": [1, 2]}]}', "three finite numbers"),
+            ('{"space": "RAS", "prompts": [{"type": "point", "position": [1, 2, 3], "label": 2}]}', "label is 2"),
+            ('{"space": "RAS", "prompts": [{"type": "box", "corners": [[1, 2, 3]]}]}', "two corners"),
+            ('{"space": "RAS", "prompts": [{"type": "mask", "file": "none.nrrd"}]}', "none.nrrd"),
+        ],
+    )
+    def test_a_bad_file(self, refused, scan, tmp_path, text, reason):
+        (tmp_path / "prompts.json").write_text(text)
+        refused("prompt", scan, "--prompts", tmp_path / "prompts.json", "-o", tmp_path / "o.nrrd", reason=reason)
+
+    def test_an_engine_without_weights(self, refused, scan, prompts, tmp_path):
+        file = prompts(BOX)
+        command = ("prompt", scan, "--prompts", file, "--engine", "medsam2", "-o", tmp_path / "o.nrrd")
+        refused(*command, reason="engine medsam2 needs")
+
+    def test_an_unknown_engine(self, refused, scan, prompts, tmp_path):
+        file = prompts(BOX)
+        command = ("prompt", scan, "--prompts", file, "--engine", "sam9", "-o", tmp_path / "o.nrrd")
+        refused(*command, reason="no engine 'sam9'; there are: random-walker")
+
+    def test_the_output_is_the_scan(self, refused, scan, prompts):
+        refused("prompt", scan, "--prompts", prompts(BOX), "-o", scan, reason="one of the inputs")
+
+    def test_the_record_would_overwrite_the_prompts(self, refused, scan, prompts, tmp_path):
+        file = prompts(BOX)
+        refused("prompt", scan, "--prompts", file, "-o", tmp_path / "prompts.nrrd", reason="one of the inputs")
+
+    def test_a_volume_that_changed(self, refused, scan, prompts, tmp_path, capsys):
+        out = tmp_path / "segment.nii.gz"
+        assert run("prompt", scan, "--prompts", prompts(BOX), "-o", out) == 0
+        other = sitk.ReadImage(str(scan))
+        other[5, 5, 5] = 77
+        sitk.WriteImage(other, str(tmp_path / "other.nii.gz"))
+        capsys.readouterr()
+        command = ("replay", tmp_path / "segment.json", tmp_path / "other.nii.gz", "-o", tmp_path / "again.nii.gz")
+        refused(*command, reason="other.nii.gz: not the one of the session: its hash is")
