@@ -269,7 +269,7 @@ class Session:
 
     def _answer(self, k: int, prompts: Mapping[int, Placed], added: bool) -> Answer | None:
         """The answer on slice `k`: each prompt corrects the answer before it, the first one what was tracked."""
-        asked = on_slice(prompts.values(), k)
+        asked = on_slice(prompts.values(), k, self.stack.shape)
         if not asked:
             return None
         state, engine = self._state, self.encodings.engine

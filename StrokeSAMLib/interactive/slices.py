@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import SimpleITK as sitk
@@ -27,7 +27,10 @@ class SlicePrompts:
         labels: UInt8 (n,), 1 in the object, 0 not.
         box: (column, row, column, row), low before high.
         mask: bool (row, column): the object, as it was drawn.
+        shape: rows and columns of the slice.
     """
+
+    shape: tuple[int, int]
 
     points: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
     labels: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))
@@ -86,14 +89,14 @@ def drawn_axis(prompts: Iterable[Prompt], image: sitk.Image) -> int:
     return slice_axis(image)
 
 
-def on_slice(placed: Iterable[Placed], k: int) -> list[SlicePrompts]:
+def on_slice(placed: Iterable[Placed], k: int, shape: tuple[int, int]) -> list[SlicePrompts]:
     """What the prompts ask of slice `k`, one more of them each time, in their order.
 
     Raises:
         InputError: two boxes, or points that contradict each other.
     """
     asked: list[SlicePrompts] = []
-    now = SlicePrompts()
+    now = SlicePrompts(shape)
     for entry in placed:
         if k in entry.slices:
             now = _with(now, entry, k)
@@ -135,16 +138,16 @@ def _with(now: SlicePrompts, entry: Placed, k: int) -> SlicePrompts:
     if isinstance(entry.prompt, Box):
         if now.box is not None:
             raise InputError(f"slice {k} has a box already: change it, or remove it first")
-        return SlicePrompts(now.points, now.labels, tuple(float(n) for n in entry.pixels), now.mask)
+        return replace(now, box=tuple(float(n) for n in entry.pixels))
     if isinstance(entry.prompt, Mask):
         mask = entry.pixels[k] if now.mask is None else now.mask | entry.pixels[k]
-        return SlicePrompts(now.points, now.labels, now.box, mask)
+        return replace(now, mask=mask)
     label = int(entry.prompt.positive)
     point = np.asarray([entry.pixels], np.float32)
     near = np.abs(now.points - point).max(axis=1) < _SAME_PIXEL
     if (now.labels[near] != label).any():
         raise InputError(f"point {_text(entry.prompt.position)} contradicts another at the same place")
-    return SlicePrompts(np.vstack([now.points, point]), np.append(now.labels, np.uint8(label)), now.box, now.mask)
+    return replace(now, points=np.vstack([now.points, point]), labels=np.append(now.labels, np.uint8(label)))
 
 
 def _text(position: tuple[float, float, float]) -> str:

@@ -127,10 +127,10 @@ class RandomWalker:
         before = neighbour.mask(shape)
         step = features.spacing[2]
         travelled = neighbour.travelled_mm + step
-        field = _Field(features, _extent(SlicePrompts(), before, features.spacing))
-        place = field.place_of(SlicePrompts(), before, _shrinkage(neighbour, travelled, step, field.pixel_mm2))
+        field = _Field(features, _extent(SlicePrompts(shape), before, features.spacing))
+        place = field.place_of(SlicePrompts(shape), before, _shrinkage(neighbour, travelled, step, field.pixel_mm2))
         found = field.walk(place, neighbour.appearance, np.zeros(field.grey.shape, np.int8))
-        crop = field.full_size(found, SlicePrompts())
+        crop = field.full_size(found, SlicePrompts(shape))
         answer = replace(neighbour, crop=crop, corner=field.corner, travelled_mm=travelled)
         return answer if self._goes_on(answer, field, found) else replace(answer, crop=np.zeros_like(crop))
 
@@ -145,7 +145,7 @@ class RandomWalker:
         return float(field.look(answer.appearance)[found].mean()) >= _LEAST_EVIDENCE
 
     def _as_drawn(self, features: WalkerFeatures, drawn: np.ndarray) -> WalkerAnswer:
-        field = _Field(features, _extent(SlicePrompts(), drawn, features.spacing))
+        field = _Field(features, _extent(SlicePrompts(drawn.shape), drawn, features.spacing))
         inside = field.sampled(drawn) > 0.5
         return _answer(drawn[field.rows, field.columns], field.corner, field.learn(inside), features.spacing)
 

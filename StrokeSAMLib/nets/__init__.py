@@ -1,0 +1,1 @@
+"""Networks: torch modules, and nothing but."""

@@ -1,0 +1,130 @@
+"""SAM 2 and SAM 2.1 out of the parts of the `sam2` package (Ravi et al. 2024, arXiv 2408.00714), from sam2.json.
+
+The package's own way, a hydra configuration of some 120 lines for each size, says the same: what differs between the
+sizes is in sam2.json, what they share is here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+from sam2.modeling.backbones.hieradet import Hiera
+from sam2.modeling.backbones.image_encoder import FpnNeck, ImageEncoder
+from sam2.modeling.memory_attention import MemoryAttention, MemoryAttentionLayer
+from sam2.modeling.memory_encoder import CXBlock, Fuser, MaskDownSampler, MemoryEncoder
+from sam2.modeling.position_encoding import PositionEmbeddingSine
+from sam2.modeling.sam2_base import SAM2Base
+from sam2.modeling.sam.transformer import RoPEAttention
+
+_WIDTH, _MEMORY_WIDTH = 256, 64
+_STRIDE = 16
+# What every model of the family has (their configurations), and what the package sets for use, not training:
+# another mask where the single one is unstable, and the memory of a prompted slice as the user saw it.
+_SHARED = {
+    "num_maskmem": 7,
+    "sigmoid_scale_for_mem_enc": 20.0,
+    "sigmoid_bias_for_mem_enc": -10.0,
+    "use_mask_input_as_output_without_sam": True,
+    "directly_add_no_mem_embed": True,
+    "use_high_res_features_in_sam": True,
+    "multimask_output_in_sam": True,
+    "iou_prediction_use_sigmoid": True,
+    "use_obj_ptrs_in_encoder": True,
+    "only_obj_ptrs_in_the_past_for_eval": True,
+    "pred_obj_scores": True,
+    "pred_obj_scores_mlp": True,
+    "fixed_no_obj_ptr": True,
+    "multimask_output_for_tracking": True,
+    "use_multimask_token_for_obj_ptr": True,
+    "multimask_min_pt_num": 0,
+    "multimask_max_pt_num": 1,
+    "use_mlp_for_obj_ptr_proj": True,
+    "binarize_mask_from_pts_for_mem_enc": True,
+    "sam_mask_decoder_extra_args": {
+        "dynamic_multimask_via_stability": True,
+        "dynamic_multimask_stability_delta": 0.05,
+        "dynamic_multimask_stability_thresh": 0.98,
+    },
+}
+# In 2.1 pointers have their place in time, and an absent object its own embedding.
+_VERSIONS = {
+    "2.1": {
+        "no_obj_embed_spatial": True,
+        "add_tpos_enc_to_obj_ptrs": True,
+        "proj_tpos_enc_in_obj_ptrs": True,
+        "use_signed_tpos_enc_to_obj_ptrs": True,
+    },
+    "2.0": {"add_tpos_enc_to_obj_ptrs": False},
+}
+
+
+def configurations() -> dict[str, dict[str, Any]]:
+    """The models in sam2.json by name."""
+    return json.loads(resources.files(__package__).joinpath("sam2.json").read_text("utf-8"))
+
+
+def build(configuration: Mapping[str, Any], most_prompted: int = -1) -> SAM2Base:
+    """The model, in evaluation mode, with random weights.
+
+    Args:
+        configuration: of `configurations`, or of that form.
+        most_prompted: of the prompted slices only so many, the nearest, are attended to; −1: all.
+    """
+    trunk = Hiera(**{key: _tuple(value) for key, value in configuration["trunk"].items()})
+    grid = [configuration["image_size"] // _STRIDE] * 2
+    neck = FpnNeck(
+        position_encoding=_sine(_WIDTH),
+        d_model=_WIDTH,
+        backbone_channel_list=trunk.channel_list,
+        fpn_top_down_levels=[2, 3],
+        fpn_interp_model="nearest",
+    )
+    model = SAM2Base(
+        image_encoder=ImageEncoder(trunk=trunk, neck=neck, scalp=1),
+        memory_attention=_memory_attention(grid),
+        memory_encoder=_memory_encoder(),
+        image_size=configuration["image_size"],
+        max_cond_frames_in_attn=most_prompted,
+        **_SHARED,
+        **_VERSIONS[configuration.get("version", "2.1")],
+    )
+    return model.eval().requires_grad_(False)
+
+
+def _memory_attention(grid: list[int]) -> MemoryAttention:
+    heads = {"embedding_dim": _WIDTH, "num_heads": 1, "downsample_rate": 1, "dropout": 0.1, "feat_sizes": grid}
+    layer = MemoryAttentionLayer(
+        activation="relu",
+        d_model=_WIDTH,
+        dim_feedforward=2048,
+        dropout=0.1,
+        pos_enc_at_attn=False,
+        pos_enc_at_cross_attn_keys=True,
+        pos_enc_at_cross_attn_queries=False,
+        self_attention=RoPEAttention(rope_theta=10000.0, **heads),
+        cross_attention=RoPEAttention(rope_theta=10000.0, rope_k_repeat=True, kv_in_dim=_MEMORY_WIDTH, **heads),
+    )
+    return MemoryAttention(d_model=_WIDTH, pos_enc_at_input=True, layer=layer, num_layers=4)
+
+
+def _memory_encoder() -> MemoryEncoder:
+    block = CXBlock(dim=_WIDTH, kernel_size=7, padding=3, layer_scale_init_value=1e-6, use_dwconv=True)
+    return MemoryEncoder(
+        out_dim=_MEMORY_WIDTH,
+        position_encoding=_sine(_MEMORY_WIDTH),
+        mask_downsampler=MaskDownSampler(kernel_size=3, stride=2, padding=1),
+        fuser=Fuser(layer=block, num_layers=2),
+    )
+
+
+def _sine(width: int) -> PositionEmbeddingSine:
+    return PositionEmbeddingSine(num_pos_feats=width, normalize=True, scale=None, temperature=10000)
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
