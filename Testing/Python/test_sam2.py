@@ -1,30 +1,25 @@
 """SAM 2 engines: the networks against fixtures, the engine against the package's own video predictor."""
 
-import sys
-
+import filler
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 from helpers import ROOT
-from scipy import ndimage as ndi
-
-torch = pytest.importorskip("torch")
-pytest.importorskip("sam2")
-
-sys.path.insert(0, str(ROOT / "Testing" / "Data"))
-import filler
 from PIL import Image
-from sam2.sam2_video_predictor import SAM2VideoPredictor
+from sam2.build_sam import build_sam2_video_predictor
+from scipy import ndimage as ndi
 
 from StrokeSAMLib.errors import InputError, OptionError
 from StrokeSAMLib.imaging.phantom import head_ct
-from StrokeSAMLib.interactive import Box, Plan, Point, Session
+from StrokeSAMLib.interactive import Box, Point, Session
 from StrokeSAMLib.interactive.encodings import Encodings
 from StrokeSAMLib.interactive.engines.base import Bank, Context
 from StrokeSAMLib.interactive.engines.sam2 import Sam2Answer, Sam2Engine, load
 from StrokeSAMLib.interactive.record import document, replay
 from StrokeSAMLib.interactive.slices import SlicePrompts
 from StrokeSAMLib.interactive.stack import stack_along_axis
+from StrokeSAMLib.nets.sam2_fast import lower_precision, speed_up
 from StrokeSAMLib.nets.sam2_model import build, configurations
 
 GOLDENS = ROOT / "Testing" / "Data" / "goldens"
@@ -150,3 +145,194 @@ def test_box_propagation_against_the_fixture():
     found = sitk.GetArrayFromImage(session.mask())
     assert session.slices() == list(range(count))
     assert (found == fixture["segs"]).mean() >= 0.995
+
+
+class Official:
+    """The package's own video predictor on a volume's slices, as its documentation says to use it."""
+
+    BOX = np.array([30, 40, 90, 110], np.float32)
+
+    def __init__(self, folder, volume, **overrides):
+        for k, pixels in enumerate(volume):
+            # PNG bytes under JPEG's name: the loader looks at the name, Pillow at the bytes, and nothing is lost.
+            Image.fromarray(pixels).save(folder / f"{k}.jpg", format="PNG")
+        extra = [f"++model.{name}={value}" for name, value in {"image_size": 512, **overrides}.items()]
+        config = "configs/sam2.1/sam2.1_hiera_t.yaml"
+        self.model = filler.fill(build_sam2_video_predictor(config, device="cpu", hydra_overrides_extra=extra))
+        self.state = self.model.init_state(str(folder))
+
+    def prompt(self, k, **prompts):
+        _, _, logits = self.model.add_new_points_or_box(self.state, k, 1, **prompts)
+        return (logits[0, 0] > 0).numpy()
+
+    def propagate(self, k, backwards=False):
+        steps = self.model.propagate_in_video(self.state, start_frame_idx=k, reverse=backwards)
+        return {n: (logits[0, 0] > 0).numpy() for n, _, logits in steps}
+
+    def reset(self):
+        self.model.reset_state(self.state)
+
+
+def iou(a, b):
+    return (a & b).sum() / max((a | b).sum(), 1)
+
+
+@pytest.fixture(scope="module")
+def volume():
+    """Seven slices of the phantom, 8 bits."""
+    scan = head_ct(3, size=(128, 128, 32), spacing_mm=(1.8, 1.8, 5.0)).ncct
+    return stack_along_axis(scan, 2).pixels[13:20]
+
+
+@pytest.fixture(scope="module")
+def official(volume, tmp_path_factory):
+    """Masks of the package's predictor: of the box, of both directions, of a correction, of what follows it."""
+    run = Official(tmp_path_factory.mktemp("official"), volume, add_all_frames_to_correct_as_cond="true")
+    masks = {"box": run.prompt(2, box=Official.BOX)}
+    masks["up"] = run.propagate(2)
+    masks["click"] = run.prompt(4, points=np.array([[60, 60]], np.float32), labels=np.array([0], np.int32))
+    masks["corrected"] = run.propagate(2)
+    run.reset()
+    run.prompt(2, box=Official.BOX)
+    masks["down"] = run.propagate(2, backwards=True)
+    return masks
+
+
+def opened(volume, model):
+    session = Session.on(Encodings(Sam2Engine("medsam2", model), stack_along_axis(sitk.GetImageFromArray(volume), 2)))
+    x0, y0, x1, y1 = (float(n) for n in Official.BOX)
+    session.add(Box((x0, y0, 2), (x1, y1, 2)))
+    return session
+
+
+def ours(volume, model):
+    """The same by a session."""
+    session = opened(volume, model)
+    masks = {"box": session.slice_mask(2)}
+    session.propagate(direction="up", stop_after=0)
+    masks["up"] = {k: session.slice_mask(k) for k in range(2, len(volume))}
+    session.add(Point((60.0, 60.0, 4.0), positive=False))
+    masks["click"] = session.slice_mask(4)
+    session.propagate(direction="up", stop_after=0, resume=False)
+    masks["corrected"] = {k: session.slice_mask(k) for k in range(2, len(volume))}
+    session = opened(volume, model)
+    session.propagate(direction="down", stop_after=0)
+    masks["down"] = {k: session.slice_mask(k) for k in range(3)}
+    return masks
+
+
+def model_in(dtype):
+    filled_model = filler.fill(build(configurations()["medsam2"]))
+    return filled_model if dtype is None else speed_up(filled_model, dtype)
+
+
+def compared(found, wanted):
+    """IoU of each mask with the package's."""
+    scores = []
+    for name, mask in wanted.items():
+        pairs = [(found[name][k], mask[k]) for k in mask] if isinstance(mask, dict) else [(found[name], mask)]
+        scores += [iou(*pair) for pair in pairs]
+    return scores
+
+
+class TestAgainstThePackage:
+    def test_it_finds_something_to_compare(self, official):
+        sizes = [mask.mean() for mask in [official["box"], *official["up"].values(), *official["down"].values()]]
+        assert min(sizes) > 0.01 and max(sizes) < 0.99
+        assert iou(official["corrected"][5], official["up"][5]) < 0.99
+
+    @pytest.mark.parametrize("dtype", [None, torch.float32], ids=["the package's layers", "ours"])
+    def test_identical_masks_in_float32(self, official, volume, dtype):
+        assert compared(ours(volume, model_in(dtype)), official) == [1.0] * 15
+
+    def test_nearly_in_bfloat16(self, official, volume):
+        assert min(compared(ours(volume, model_in(torch.bfloat16)), official)) >= 0.97
+
+    def test_autocast_as_on_a_gpu(self, official, volume):
+        model = lower_precision(model_in(None), torch.bfloat16)
+        assert min(compared(ours(volume, model), official)) >= 0.97
+
+    def test_the_packages_default_loses_a_correction_and_this_does_not(self, volume, tmp_path):
+        run = Official(tmp_path, volume)
+        run.prompt(2, box=Official.BOX)
+        first = run.propagate(2)
+        run.prompt(4, points=np.array([[60, 60]], np.float32), labels=np.array([0], np.int32))
+        again = run.propagate(2)
+        assert all((first[k] == again[k]).all() for k in (5, 6))
+        session = opened(volume, model_in(torch.float32))
+        session.propagate(direction="up", stop_after=0)
+        before = session.slice_mask(5)
+        session.add(Point((60.0, 60.0, 4.0), positive=False))
+        session.propagate(direction="up", stop_after=0)
+        assert (session.slice_mask(5) != before).any()
+
+
+class TestSessions:
+    @pytest.fixture(scope="class")
+    def checkpoint(self, tmp_path_factory):
+        path = tmp_path_factory.mktemp("weights") / "medsam2.pt"
+        torch.save({"model": filler.fill(build(configurations()["medsam2"])).state_dict()}, path)
+        return path
+
+    def test_a_replay_from_the_file_is_identical(self, volume, checkpoint):
+        image = sitk.GetImageFromArray(volume)
+        session = Session(image, "medsam2", weights=checkpoint, device="cpu")
+        session.add(Box((30.0, 40.0, 2.0), (90.0, 110.0, 2.0)))
+        session.propagate(last=4)
+        session.add(Point((60.0, 60.0, 3.0), positive=False))
+        session.propagate()
+        made = document(session)
+        again = replay(made, image, checkpoint, "cpu")
+        assert (sitk.GetArrayFromImage(again.mask()) == sitk.GetArrayFromImage(session.mask())).all()
+        assert made["engine"]["image_size"] == 512 and len(made["engine"]["weights"]) == 64
+        made["engine"]["weights"] = "0" * 64
+        with pytest.raises(InputError, match="weights: not those of the session"):
+            replay(made, image, checkpoint, "cpu")
+
+    def test_two_segments_share_the_encodings(self, volume):
+        session = opened(volume, model_in(torch.float32))
+        session.propagate(stop_after=0)
+        encoder = session.encodings.engine.encode
+        session.encodings.engine.encode = None
+        other = session.sibling()
+        other.add(Box((60.0, 20.0, 3.0), (100.0, 60.0, 3.0)))
+        other.propagate(stop_after=0)
+        session.encodings.engine.encode = encoder
+        assert other.slices() == list(range(len(volume)))
+
+    def test_prompts_on_more_slices_than_are_attended_to(self, volume):
+        model = filler.fill(build(configurations()["medsam2"], most_prompted=2))
+        session = opened(volume, model)
+        for k in (0, 4, 6):
+            session.add(Point((60.0, 60.0, float(k))))
+        session.propagate(stop_after=0)
+        assert session.slices() == list(range(len(volume)))
+
+    @pytest.mark.parametrize(
+        ("options", "reason"),
+        [
+            ({"size": 3}, "has no option 'size'"),
+            ({"image_size": 300}, "must be 512 or 1024"),
+            ({"precision": "int4"}, "one of auto, float32, bfloat16"),
+        ],
+    )
+    def test_options_that_make_no_sense(self, checkpoint, options, reason):
+        with pytest.raises(OptionError, match=reason):
+            load("medsam2", checkpoint, "cpu", options)
+
+    def test_a_device_that_is_not_here(self, checkpoint):
+        with pytest.raises(OptionError, match="device is 'tpu'"):
+            load("medsam2", checkpoint, "tpu", {})
+
+
+class TestMemoryOfSlices:
+    def test_features_know_their_size(self, medsam2):
+        features = medsam2.encode(np.zeros((40, 50), np.uint8), (1, 1, 1))
+        assert features.nbytes == 4 * (32 * 128**2 + 64 * 64**2 + 256 * 32**2)
+        assert features.to("cpu").nbytes == features.nbytes
+
+    def test_an_answer_gives_masks_of_any_shape(self):
+        logits = torch.full((1, 1, 4, 4), -1.0)
+        logits[..., 1:3, 1:3] = 1.0
+        answer = Sam2Answer(logits, torch.zeros(1, 256), torch.zeros(1, 1))
+        assert answer.mask((4, 4)).sum() == 4 and answer.mask((40, 40))[20, 20] and not answer.mask((40, 40))[0, 0]

@@ -22,7 +22,9 @@ from StrokeSAMLib.errors import OptionError
 from StrokeSAMLib.interactive.engines.base import Bank, Context, Spacing
 from StrokeSAMLib.interactive.engines.boxes import box_on_square
 from StrokeSAMLib.interactive.engines.devices import choose_device
+from StrokeSAMLib.interactive.engines.precision import PRECISIONS, choose_precision
 from StrokeSAMLib.interactive.slices import SlicePrompts
+from StrokeSAMLib.nets.sam2_fast import speed_up
 from StrokeSAMLib.nets.sam2_model import build, configurations
 from StrokeSAMLib.weights import file_checksum, load_weights, read_checkpoint
 
@@ -192,9 +194,7 @@ class Sam2Engine:
             self._memory_positions = found["maskmem_pos_enc"]
         return Sam2Answer(found["pred_masks"], found["obj_ptr"], found["object_score_logits"], memory)
 
-    def _current(
-        self, features: Sam2Features
-    ) -> tuple[list[torch.Tensor], list[torch.Tensor], list[tuple[int, int]]]:
+    def _current(self, features: Sam2Features) -> tuple[list[torch.Tensor], list[torch.Tensor], list[tuple[int, int]]]:
         """Feature maps and positions as (row · column, 1, channel), and the maps' sizes."""
         flat = [level.flatten(2).permute(2, 0, 1) for level in features.maps]
         # Only the coarsest level's position is used.
@@ -241,15 +241,24 @@ class Sam2Engine:
         return (smooth >= 0.5).float()
 
 
+_OPTIONS = ("image_size", "precision")
+
+
 def load(id: str, weights: Path, device: str, options: dict[str, Any]) -> Sam2Engine:
-    """The engine called `id` with a checkpoint. Options: `image_size` (512 or 1024; the network's own by default)."""
+    """The engine called `id` with a checkpoint.
+
+    Options: `image_size` (512 or 1024; the network's own by default), `precision` (auto, float32, bfloat16).
+    """
+    for name in options:
+        if name not in _OPTIONS:
+            raise OptionError(f"engine {id} has no option '{name}'; it has: {', '.join(_OPTIONS)}")
     configuration = configurations()[id]
-    size = options.pop("image_size", configuration["image_size"])
-    if options:
-        raise OptionError(f"engine {id} has no option '{next(iter(options))}'; it has: image_size")
+    size = options.get("image_size", configuration["image_size"])
     if size not in (512, 1024):
         raise OptionError(f"option 'image_size' is {size}; it must be 512 or 1024")
+    device = choose_device(device)
+    precision = choose_precision(options.get("precision", "auto"), device)
     model = build({**configuration, "image_size": size}, _MOST_PROMPTED)
     load_weights(model, read_checkpoint(weights), str(weights))
-    model.to(choose_device(device))
-    return Sam2Engine(id, model, {"image_size": size, "weights": file_checksum(weights)})
+    model = speed_up(model.to(device), PRECISIONS[precision])
+    return Sam2Engine(id, model, {"image_size": size, "precision": precision, "weights": file_checksum(weights)})
