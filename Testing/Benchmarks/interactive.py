@@ -1,0 +1,276 @@
+"""Interactive SAM 2 against the sam2 package's own video predictor: time as a fraction of its, in one process.
+
+Peer: `SAM2VideoPredictor` of sam2 1.1.0 (tiny), given the slices as its loader wants them. Both have the weights of
+Testing/Data/filler.py, the same volume, the same prompts; they take turns; CPU time of one thread; medians.
+
+    python Testing/Benchmarks/interactive.py                 # 40 slices of 512 × 512, 3 repeats
+    python Testing/Benchmarks/interactive.py --size 1024 --slices 8 --repeats 1
+    python Testing/Benchmarks/interactive.py --memory 100    # peak memory, each in a process of its own
+    python Testing/Benchmarks/interactive.py --lesions       # what stopping early saves, on real lesions
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+import torch
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "Testing" / "Data"))
+
+import filler
+from sam2.build_sam import build_sam2_video_predictor
+from scipy import ndimage as ndi
+
+from StrokeSAMLib.interactive import Box, Point, Session
+from StrokeSAMLib.interactive.encodings import Encodings
+from StrokeSAMLib.interactive.engines.precision import PRECISIONS, has_bfloat16
+from StrokeSAMLib.interactive.engines.sam2 import Sam2Engine
+from StrokeSAMLib.interactive.stack import stack_along_axis
+from StrokeSAMLib.nets.sam2_fast import speed_up
+from StrokeSAMLib.nets.sam2_model import build, configurations
+
+DATA = Path(os.environ.get("STROKESAM_TEST_DATA", ROOT.parent / "shared" / "data"))
+COLUMNS = ("first click, cold", "click, encoded", "correction click", "propagation, nothing cached", "…, cached")
+
+
+def cpu(work: Callable[[], object]) -> tuple[float, object]:
+    """CPU seconds of this process, and what `work` gave."""
+    start = time.process_time()
+    made = work()
+    return time.process_time() - start, made
+
+
+def slices_of(count: int, size: int) -> np.ndarray:
+    """Smooth noise, UInt8 (slice, row, column)."""
+    noise = ndi.gaussian_filter(
+        np.random.default_rng(1).standard_normal((count, size, size)), (1, size / 60, size / 60)
+    )
+    return ((noise - noise.min()) / (noise.max() - noise.min()) * 255).astype(np.uint8)
+
+
+class Prompts:
+    """A box on the middle slice, a negative click six slices above."""
+
+    def __init__(self, volume: np.ndarray):
+        size = volume.shape[1]
+        self.k = len(volume) // 2
+        self.later = min(self.k + 6, len(volume) - 1)
+        self.box = [float(n) for n in (size * 0.3, size * 0.35, size * 0.65, size * 0.7)]
+        self.point = (size * 0.5, size * 0.5)
+
+
+class Official:
+    """The package's predictor, used as its documentation says; the directions apart, as MedSAM2's scripts do."""
+
+    def __init__(self, size: int):
+        config = "configs/sam2.1/sam2.1_hiera_t.yaml"
+        overrides = [f"++model.image_size={size}", "++model.add_all_frames_to_correct_as_cond=true"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.model = build_sam2_video_predictor(config, device="cpu", hydra_overrides_extra=overrides)
+        filler.fill(self.model)
+        self.model.fill_hole_area = 0  # it does nothing without compiled CUDA code but warn
+
+    def open(self, folder: Path, prompts: Prompts) -> None:
+        self.state = self.model.init_state(str(folder))
+        self.prompt(prompts)
+
+    def prompt(self, prompts: Prompts) -> None:
+        self.model.add_new_points_or_box(self.state, prompts.k, 1, box=np.array(prompts.box, np.float32))
+
+    def correct(self, prompts: Prompts) -> None:
+        point, label = np.array([prompts.point], np.float32), np.zeros(1, np.int32)
+        self.model.add_new_points_or_box(self.state, prompts.later, 1, points=point, labels=label)
+
+    def propagate(self, prompts: Prompts, backwards: bool) -> dict[int, np.ndarray]:
+        steps = self.model.propagate_in_video(self.state, start_frame_idx=prompts.k, reverse=backwards)
+        return {k: (logits[0, 0] > 0).numpy() for k, _, logits in steps}
+
+    def run(self, folder: Path, prompts: Prompts) -> tuple[dict[str, float], dict[int, np.ndarray]]:
+        """CPU seconds by column, and the masks."""
+        taken = {}
+        taken["first click, cold"], _ = cpu(lambda: self.open(folder, prompts))
+        down, masks = cpu(lambda: self.propagate(prompts, True))
+        self.model.reset_state(self.state)
+        self.prompt(prompts)
+        up, more = cpu(lambda: self.propagate(prompts, False))
+        taken["propagation, nothing cached"] = taken["…, cached"] = down + up
+        taken["correction click"], _ = cpu(lambda: self.correct(prompts))
+        taken["click, encoded"] = taken["first click, cold"]
+        return taken, {**masks, **more}
+
+
+class Ours:
+    """A session."""
+
+    def __init__(self, size: int, precision: str):
+        model = filler.fill(build({**configurations()["medsam2"], "image_size": size}))
+        self.engine = Sam2Engine("medsam2", speed_up(model, PRECISIONS[precision]))
+
+    def run(self, image: sitk.Image, prompts: Prompts) -> tuple[dict[str, float], dict[int, np.ndarray]]:
+        """CPU seconds by column, and the masks."""
+        taken = {}
+        x0, y0, x1, y1 = prompts.box
+        box = Box((x0, y0, prompts.k), (x1, y1, prompts.k))
+
+        def first() -> Session:
+            session = Session.on(Encodings(self.engine, stack_along_axis(image, 2)))
+            session.add(box)
+            return session
+
+        taken["first click, cold"], session = cpu(first)
+        taken["propagation, nothing cached"], _ = cpu(lambda: session.propagate(stop_after=0))
+        masks = {k: session.slice_mask(k) for k in session.slices()}
+        click = Point((*prompts.point, float(prompts.later)), positive=False)
+        taken["correction click"], _ = cpu(lambda: session.add(click))
+        other = session.sibling()
+        taken["click, encoded"], _ = cpu(lambda: other.add(box))
+        taken["…, cached"], _ = cpu(lambda: other.propagate(stop_after=0))
+        boxes = session.sibling()
+        boxes.add(box)
+        seconds, visited = cpu(lambda: boxes.propagate(policy="box", stop_after=0))
+        taken["box propagation, s a slice"] = seconds / max(visited, 1)
+        return taken, masks
+
+
+def write_slices(volume: np.ndarray, folder: Path) -> None:
+    """As the package's loader wants them, but lossless: PNG bytes under a JPEG's name."""
+    for k, pixels in enumerate(volume):
+        Image.fromarray(pixels).save(folder / f"{k}.jpg", format="PNG")
+
+
+def compare(size: int, count: int, repeats: int) -> None:
+    """The table of fractions."""
+    volume = slices_of(count, size)
+    prompts, image = Prompts(volume), sitk.GetImageFromArray(volume)
+    precisions = ["float32", *(["bfloat16"] if has_bfloat16("cpu") else [])]
+    contenders = {precision: Ours(size, precision) for precision in precisions}
+    peer = Official(size)
+    taken: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    agreement = {}
+    with tempfile.TemporaryDirectory() as folder:
+        write_slices(volume, Path(folder))
+        for _ in range(repeats):
+            seconds, wanted = peer.run(Path(folder), prompts)
+            record(taken["official"], seconds)
+            for precision, contender in contenders.items():
+                seconds, masks = contender.run(image, prompts)
+                record(taken[precision], seconds)
+                agreement[precision] = [iou(masks[k], wanted[k]) for k in wanted]
+    print(f"{count} slices, {size} px, {repeats} repeats, one thread; official, CPU s:")
+    print("  " + "; ".join(f"{name} {statistics.median(taken['official'][name]):.2f}" for name in COLUMNS))
+    for precision in precisions:
+        fractions = {
+            name: statistics.median(taken[precision][name]) / statistics.median(taken["official"][name])
+            for name in COLUMNS
+        }
+        print(f"{precision}: " + "; ".join(f"{name} {fraction:.3f}" for name, fraction in fractions.items()))
+        box = statistics.median(taken[precision]["box propagation, s a slice"])
+        print(f"  masks: least IoU {min(agreement[precision]):.4f}; box propagation {box:.3f} s a slice, encoded")
+
+
+def record(into: dict[str, list[float]], seconds: dict[str, float]) -> None:
+    for name, value in seconds.items():
+        into[name].append(value)
+
+
+def iou(a: np.ndarray, b: np.ndarray) -> float:
+    union = np.count_nonzero(a | b)
+    return np.count_nonzero(a & b) / union if union else 1.0
+
+
+def memory(count: int) -> None:
+    """Peak resident memory of a whole session, click and propagation of 12 slices, each in its own process."""
+    peaks = {}
+    for who in ("official", "float32"):
+        command = [sys.executable, __file__, "--peak-of", who, "--slices", str(count)]
+        peaks[who] = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
+    fraction = peaks["float32"] / peaks["official"]
+    print(f"{count} slices, 512 px, peak MiB: official {peaks['official']}, ours {peaks['float32']}: {fraction:.2f}")
+
+
+def peak_of(who: str, count: int) -> None:
+    """Click and propagate, and print the peak, MiB."""
+    volume = slices_of(count, 512)
+    prompts = Prompts(volume)
+    if who == "official":
+        with tempfile.TemporaryDirectory() as folder:
+            write_slices(volume, Path(folder))
+            peer = Official(512)
+            peer.open(Path(folder), prompts)
+            peer.propagate(prompts, False)
+    else:
+        contender = Ours(512, who)
+        session = Session.on(Encodings(contender.engine, stack_along_axis(sitk.GetImageFromArray(volume), 2)))
+        x0, y0, x1, y1 = prompts.box
+        session.add(Box((x0, y0, prompts.k), (x1, y1, prompts.k)))
+        session.propagate(direction="up", stop_after=0)
+    scale = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // scale)
+
+
+def lesions() -> None:
+    """The part of the slices that is visited: with the stop at empty slices; again after a correction."""
+    stopped, again = [], []
+    for path in sorted((DATA / "recist").glob("*.npz")):
+        with np.load(path) as case:
+            pixels, truth = case["imgs"], case["gts"] > 0
+            image = sitk.GetImageFromArray(pixels)
+            image.SetSpacing(case["spacing"].tolist())
+        k = int(truth.sum(axis=(1, 2)).argmax())
+        rows, columns = np.nonzero(truth[k])
+        at = image.TransformContinuousIndexToPhysicalPoint
+        session = Session(image)
+        session.add(Box(at((columns.min(), rows.min(), k)), at((columns.max(), rows.max(), k))))
+        every = len(pixels) - 1
+        stopped.append(session.propagate() / every)
+        wrong = truth ^ (sitk.GetArrayFromImage(session.mask()) > 0)
+        wrong[k] = False
+        worst = int(wrong.sum(axis=(1, 2)).argmax())
+        row, column = np.unravel_index(ndi.distance_transform_edt(wrong[worst]).argmax(), wrong[worst].shape)
+        session.add(Point(at((float(column), float(row), worst)), positive=bool(truth[worst, row, column])))
+        again.append(session.propagate() / every)
+    if not stopped:
+        print("no real lesions here: set STROKESAM_TEST_DATA")
+        return
+    print(f"slices visited, of all others, median of {len(stopped)} lesions: ", end="")
+    print(f"{statistics.median(stopped):.2f} with the stop; {statistics.median(again):.2f} after a correction")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=512, choices=(512, 1024))
+    parser.add_argument("--slices", type=int, default=40)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--memory", type=int, metavar="SLICES")
+    parser.add_argument("--lesions", action="store_true")
+    parser.add_argument("--peak-of", choices=("official", *PRECISIONS), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    if given.peak_of:
+        peak_of(given.peak_of, given.slices)
+    elif given.memory:
+        memory(given.memory)
+    elif given.lesions:
+        lesions()
+    else:
+        compare(given.size, given.slices, given.repeats)
+
+
+if __name__ == "__main__":
+    main()
