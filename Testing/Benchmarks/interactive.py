@@ -236,14 +236,15 @@ def lesions() -> None:
         rows, columns = np.nonzero(truth[k])
         at = image.TransformContinuousIndexToPhysicalPoint
         session = Session(image)
-        session.add(Box(at((columns.min(), rows.min(), k)), at((columns.max(), rows.max(), k))))
+        corners = ((columns.min(), rows.min(), k), (columns.max(), rows.max(), k))
+        session.add(Box(*(at([float(n) for n in corner]) for corner in corners)))
         every = len(pixels) - 1
         stopped.append(session.propagate() / every)
         wrong = truth ^ (sitk.GetArrayFromImage(session.mask()) > 0)
         wrong[k] = False
         worst = int(wrong.sum(axis=(1, 2)).argmax())
         row, column = np.unravel_index(ndi.distance_transform_edt(wrong[worst]).argmax(), wrong[worst].shape)
-        session.add(Point(at((float(column), float(row), worst)), positive=bool(truth[worst, row, column])))
+        session.add(Point(at((float(column), float(row), float(worst))), positive=bool(truth[worst, row, column])))
         again.append(session.propagate() / every)
     if not stopped:
         print("no real lesions here: set STROKESAM_TEST_DATA")
