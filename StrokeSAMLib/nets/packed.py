@@ -74,3 +74,14 @@ def pointwise(convolution: nn.Conv2d) -> nn.Linear:
         made.weight.copy_(convolution.weight[:, :, 0, 0])
         made.bias.copy_(convolution.bias)
     return made
+
+
+def pack_linear_layers(module: nn.Module) -> None:
+    """Replace every linear layer within `module`, where this machine can."""
+    if not can_pack():
+        return
+    for name, child in module.named_children():
+        if type(child) is nn.Linear:
+            setattr(module, name, PackedLinear(child))
+        else:
+            pack_linear_layers(child)

@@ -19,8 +19,9 @@ from sam2.modeling.position_encoding import PositionEmbeddingSine
 from sam2.modeling.sam.transformer import RoPEAttention
 from sam2.modeling.sam2_base import SAM2Base
 
-_WIDTH, _MEMORY_WIDTH = 256, 64
 _STRIDE = 16
+# The sizes of every published model; a configuration may say otherwise.
+_SIZES = {"width": 256, "memory_width": 64, "memory_layers": 4, "memory_hidden": 2048}
 # What every model of the family has (their configurations), and what the package sets for use, not training:
 # another mask where the single one is unstable, and the memory of a prompted slice as the user saw it.
 _SHARED = {
@@ -73,19 +74,19 @@ def build(configuration: Mapping[str, Any], most_prompted: int = -1) -> SAM2Base
         configuration: of `configurations`, or of that form.
         most_prompted: of the prompted slices only so many, the nearest, are attended to; −1: all.
     """
+    sizes = {**_SIZES, **configuration}
     trunk = Hiera(**{key: _tuple(value) for key, value in configuration["trunk"].items()})
-    grid = [configuration["image_size"] // _STRIDE] * 2
     neck = FpnNeck(
-        position_encoding=_sine(_WIDTH),
-        d_model=_WIDTH,
+        position_encoding=_sine(sizes["width"]),
+        d_model=sizes["width"],
         backbone_channel_list=trunk.channel_list,
         fpn_top_down_levels=[2, 3],
         fpn_interp_model="nearest",
     )
     model = SAM2Base(
         image_encoder=ImageEncoder(trunk=trunk, neck=neck, scalp=1),
-        memory_attention=_memory_attention(grid),
-        memory_encoder=_memory_encoder(),
+        memory_attention=_memory_attention(sizes),
+        memory_encoder=_memory_encoder(sizes),
         image_size=configuration["image_size"],
         max_cond_frames_in_attn=most_prompted,
         **_SHARED,
@@ -94,28 +95,31 @@ def build(configuration: Mapping[str, Any], most_prompted: int = -1) -> SAM2Base
     return model.eval().requires_grad_(False)
 
 
-def _memory_attention(grid: list[int]) -> MemoryAttention:
-    heads = {"embedding_dim": _WIDTH, "num_heads": 1, "downsample_rate": 1, "dropout": 0.1, "feat_sizes": grid}
+def _memory_attention(sizes: Mapping[str, Any]) -> MemoryAttention:
+    width, grid = sizes["width"], [sizes["image_size"] // _STRIDE] * 2
+    heads = {"embedding_dim": width, "num_heads": 1, "downsample_rate": 1, "dropout": 0.1, "feat_sizes": grid}
     layer = MemoryAttentionLayer(
         activation="relu",
-        d_model=_WIDTH,
-        dim_feedforward=2048,
+        d_model=width,
+        dim_feedforward=sizes["memory_hidden"],
         dropout=0.1,
         pos_enc_at_attn=False,
         pos_enc_at_cross_attn_keys=True,
         pos_enc_at_cross_attn_queries=False,
         self_attention=RoPEAttention(rope_theta=10000.0, **heads),
-        cross_attention=RoPEAttention(rope_theta=10000.0, rope_k_repeat=True, kv_in_dim=_MEMORY_WIDTH, **heads),
+        cross_attention=RoPEAttention(rope_theta=10000.0, rope_k_repeat=True, kv_in_dim=sizes["memory_width"], **heads),
     )
-    return MemoryAttention(d_model=_WIDTH, pos_enc_at_input=True, layer=layer, num_layers=4)
+    return MemoryAttention(d_model=width, pos_enc_at_input=True, layer=layer, num_layers=sizes["memory_layers"])
 
 
-def _memory_encoder() -> MemoryEncoder:
-    block = CXBlock(dim=_WIDTH, kernel_size=7, padding=3, layer_scale_init_value=1e-6, use_dwconv=True)
+def _memory_encoder(sizes: Mapping[str, Any]) -> MemoryEncoder:
+    width = sizes["width"]
+    block = CXBlock(dim=width, kernel_size=7, padding=3, layer_scale_init_value=1e-6, use_dwconv=True)
     return MemoryEncoder(
-        out_dim=_MEMORY_WIDTH,
-        position_encoding=_sine(_MEMORY_WIDTH),
-        mask_downsampler=MaskDownSampler(kernel_size=3, stride=2, padding=1),
+        in_dim=width,
+        out_dim=sizes["memory_width"],
+        position_encoding=_sine(sizes["memory_width"]),
+        mask_downsampler=MaskDownSampler(embed_dim=width, kernel_size=3, stride=2, padding=1),
         fuser=Fuser(layer=block, num_layers=2),
     )
 
