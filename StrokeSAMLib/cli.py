@@ -134,7 +134,7 @@ def prompt(
     how = commands.Prompting(engine, propagation, direction, slices, axis, weights, device)
     with _monitor() as monitor:
         session = commands.prompt(volume, prompts, output, how, monitor)
-    print(f"{_segment_line(session)} → {output}")
+    _tell(session, output)
 
 
 @app.command()
@@ -150,7 +150,13 @@ def replay(
 
     with _monitor() as monitor:
         session = commands.replay(record, volume, output, weights, device, monitor)
+    _tell(session, output)
+
+
+def _tell(session: Session, output: Path) -> None:
     print(f"{_segment_line(session)} → {output}")
+    for note in session.encodings.notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def _segment_line(session: Session) -> str:

@@ -98,6 +98,7 @@ class Prompting:
 def prompt(volume: Path, prompts_file: Path, output: Path, how: Prompting, monitor: Monitor) -> Session:
     """Segment by the prompts in a file; write the mask, and beside it what `replay` needs."""
     from StrokeSAMLib.interactive import Plan, Session, read_prompts
+    from StrokeSAMLib.interactive.memory import in_words
     from StrokeSAMLib.interactive.slices import drawn_axis
 
     prompts = read_prompts(prompts_file)
@@ -107,8 +108,9 @@ def prompt(volume: Path, prompts_file: Path, output: Path, how: Prompting, monit
     axis = drawn_axis(prompts, image) if how.axis is None else how.axis
     try:
         session = Session(image, how.engine, axis=axis, weights=how.weights, device=how.device)
+        monitor.step(0.05, f"slices with prompts; {in_words(session.encodings.memory_needed())} of memory needed")
         for entry in prompts:
-            monitor.step(0.1, "slices with prompts")
+            monitor.check()
             session.add(entry)
         if how.propagation != "none":
             first, last = how.slices or session.span() or (None, None)

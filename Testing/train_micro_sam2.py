@@ -20,10 +20,12 @@ import torch.nn.functional as F
 from StrokeSAMLib.nets.sam2_model import build
 
 DATA = Path(__file__).parent / "Data"
-CLIPS, SLICES = 8, 4
+CLIPS = 8
+# Slices of a clip, at first and for the last part of the training.
+SHORT, LONG, SHORT_PART = 2, 4, 0.7
 LEARNING_RATE = 1e-3
 # As in SAM 2's training: focal loss weighs most, then Dice, the predicted IoU, the object's presence.
-FOCAL, DICE, IOU, PRESENCE = 10.0, 1.0, 1.0, 0.5
+FOCAL, DICE, IOU, PRESENCE = 10.0, 2.0, 0.5, 0.2
 
 
 def smooth_noise(count: int, cells: int, size: int, generator: torch.Generator) -> torch.Tensor:
@@ -41,7 +43,7 @@ def blob(clip: int, size: int, generator: torch.Generator) -> torch.Tensor:
 
     y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
     centre, drift = uniform(0.25, 0.75, 2) * size, uniform(-0.02, 0.02, 2) * size
-    radius, aspect, tilt = uniform(0.05, 0.22, 1) * size, uniform(0.55, 1.0, 1), uniform(0, 3.14, 1)
+    radius, aspect, tilt = uniform(0.08, 0.25, 1) * size, uniform(0.55, 1.0, 1), uniform(0, 3.14, 1)
     height, middle = uniform(2.0, 9.0, 1), uniform(-1.5, 1.5, 1)
     waves, phase, depth = torch.randint(2, 6, (1,), generator=generator), uniform(0, 6.28, 1), uniform(0, 0.15, 1)
     masks = []
@@ -55,27 +57,27 @@ def blob(clip: int, size: int, generator: torch.Generator) -> torch.Tensor:
     return torch.stack(masks)
 
 
-def clip_of(size: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def clip_of(slices: int, size: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Images 0…1 and masks of one clip, (slice, size, size)."""
-    truth = blob(SLICES, size, generator)
+    truth = blob(slices, size, generator)
     amount = torch.rand(4, generator=generator)
-    anatomy = smooth_noise(1, 6, size, generator) * 0.10 + smooth_noise(1, 20, size, generator) * 0.06
-    images = 0.45 + anatomy.expand(SLICES, size, size).clone()
-    for _ in range(3):
-        other = blob(SLICES, size, generator)
-        images += other * (torch.rand(1, generator=generator) - 0.5) * 0.5
-    contrast = (0.12 + 0.25 * amount[0]) * (1 if amount[1] > 0.5 else -1)
+    anatomy = smooth_noise(1, 6, size, generator) * 0.06 + smooth_noise(1, 20, size, generator) * 0.04
+    images = 0.45 + anatomy.expand(slices, size, size).clone()
+    for _ in range(2):
+        other = blob(slices, size, generator)
+        images += other * (torch.rand(1, generator=generator) - 0.5) * 0.4
+    contrast = (0.18 + 0.25 * amount[0]) * (1 if amount[1] > 0.5 else -1)
     inside = images.mean() + contrast + 0.5 * (images - images.mean())
     images = torch.where(truth, inside, images)
-    images += smooth_noise(SLICES, size // 3, size, generator) * 0.10 * amount[2]
+    images += smooth_noise(slices, size // 3, size, generator) * 0.06 * amount[2]
     return images.clamp(0, 1), truth
 
 
-def batch_of(size: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def batch_of(slices: int, size: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """(clip, slice, size, size) of clips whose first slice shows the object."""
     clips = []
     while len(clips) < CLIPS:
-        images, truth = clip_of(size, generator)
+        images, truth = clip_of(slices, size, generator)
         if 40 < truth[0].sum() < 0.3 * size * size:
             clips.append((images, truth))
     images, truths = zip(*clips, strict=True)
@@ -119,31 +121,31 @@ def loss_of(multi: torch.Tensor, ious: torch.Tensor, score: torch.Tensor, truth:
     return best + IOU * (ious - actual).abs().mean() + PRESENCE * present
 
 
-def step(model: torch.nn.Module, generator: torch.Generator) -> torch.Tensor:
+def step(model: torch.nn.Module, slices: int, generator: torch.Generator) -> torch.Tensor:
     """The mean loss over the slices of a batch of clips."""
     size = model.image_size
-    images, truth = batch_of(size, generator)
+    images, truth = batch_of(slices, size, generator)
     mean, sd = (torch.tensor(values).view(1, 3, 1, 1) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
     rgb = (images.view(-1, 1, size, size).expand(-1, 3, -1, -1) - mean) / sd
     encoded = model.forward_image(rgb)["backbone_fpn"]
-    levels = [level.view(CLIPS, SLICES, *level.shape[1:]) for level in encoded]
+    levels = [level.view(CLIPS, slices, *level.shape[1:]) for level in encoded]
     position = model.image_encoder.neck.position_encoding(encoded[-1])[:CLIPS].flatten(2).permute(2, 0, 1)
     click = bool(torch.rand(1, generator=generator) < 0.3)
     memory: dict[str, dict] = {"cond_frame_outputs": {}, "non_cond_frame_outputs": {}}
     total = torch.zeros(())
-    for k in range(SLICES):
+    for k in range(slices):
         current = [level[:, k].flatten(2).permute(2, 0, 1) for level in levels]
         sizes = [tuple(level.shape[-2:]) for level in levels]
         points = prompts_of(truth[:, 0], click, generator) if k == 0 else None
         out, heads, _, _ = model._track_step(
-            k, k == 0, current, [position], sizes, points, None, memory, SLICES, False, None
+            k, k == 0, current, [position], sizes, points, None, memory, slices, False, None
         )
         multi, _, ious, _, high, pointer, score = heads
         total = total + loss_of(multi, ious, score, truth[:, k])
         model._encode_memory_in_output(current, sizes, points, True, high, score, out)
         out["obj_ptr"] = pointer
         memory["cond_frame_outputs" if k == 0 else "non_cond_frame_outputs"][k] = out
-    return total / SLICES
+    return total / slices
 
 
 def main() -> None:
@@ -164,7 +166,8 @@ def main() -> None:
         rate = LEARNING_RATE * min(1.0, (n + 1) / 50) * max(0.02, 1 - elapsed / given.minutes)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        loss = step(model, generator)
+        slices = SHORT if elapsed < SHORT_PART * given.minutes else LONG
+        loss = step(model, slices, generator)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

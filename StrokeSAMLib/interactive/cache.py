@@ -19,6 +19,7 @@ class FeatureCache:
     def __init__(self, budget: int = 1 << 30, host_budget: int = 0, device: str = "cpu"):
         """`budget` and `host_budget`, bytes: kept on `device`, and then on the host."""
         self._device = device
+        self._total = budget + (host_budget if device != "cpu" else 0)
         self._budgets = {device: budget}
         if device != "cpu":
             self._budgets["cpu"] = host_budget
@@ -59,11 +60,26 @@ class FeatureCache:
                 for key in [key for key in tier if unwanted(key)]:
                     del tier[key]
 
-    def spill(self) -> None:
-        """Move all from the device to the host: its memory has run out."""
+    def spill(self) -> bool:
+        """Move all from the device to the host, for good: its memory has run out. Whether there was any to move."""
         with self._lock:
-            self._budgets[self._device] = 0
-            self._shrink()
+            held = bool(self._tiers[self._device]) and self._device != "cpu"
+            if held:
+                self._budgets[self._device] = 0
+                self._shrink()
+            return held
+
+    def use_cpu(self) -> None:
+        """From now on everything is on the host, in what was its budget and the device's."""
+        with self._lock:
+            self._budgets = {"cpu": max(self._total, 1)}
+            self._tiers = {"cpu": OrderedDict()}
+            self._device = "cpu"
+
+    @property
+    def budget(self) -> int:
+        """Bytes that it may hold, on all devices."""
+        return self._total
 
     def _shrink(self) -> None:
         places = list(self._tiers)

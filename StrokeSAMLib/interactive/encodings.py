@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import TypeVar
 
+from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.imaging.identity import volume_hash
 from StrokeSAMLib.interactive.cache import FeatureCache
 from StrokeSAMLib.interactive.engines.base import Engine, Features
+from StrokeSAMLib.interactive.memory import needed
 from StrokeSAMLib.interactive.stack import SliceStack
+
+Told = TypeVar("Told")
 
 
 class Encodings:
@@ -17,6 +23,7 @@ class Encodings:
         engine: that encodes and answers.
         stack: the slices.
         volume: hash of the volume; with window and plane it is the key of the cache.
+        notes: what the user should know of how it went.
     """
 
     def __init__(self, engine: Engine, stack: SliceStack, cache: FeatureCache | None = None):
@@ -26,6 +33,7 @@ class Encodings:
         self.cache = cache or FeatureCache()
         self._key = (engine.id, self.volume, stack.window, str(sorted(stack.plane.items())))
         self._encoding = threading.Lock()
+        self.notes: list[str] = []
         self._ahead: _Ahead | None = None
 
     def features(self, k: int) -> Features:
@@ -39,6 +47,35 @@ class Encodings:
                 found = self.engine.encode(self.stack.pixels[k], self.stack.spacing)
                 self.cache.put((*self._key, k), found)
             return found
+
+    def ask(self, k: int, question: Callable[[Features], Told]) -> Told:
+        """What the engine tells of slice `k`: `question` of its features.
+
+        Where the device runs out of memory, features move to the host; where that is not enough, all goes on on the
+        CPU. `notes` says so, and the session is as it was.
+
+        Raises:
+            InputError: not even the CPU has the memory.
+        """
+        while True:
+            try:
+                return question(self.features(k))
+            except MemoryError as error:
+                self._make_room(error)
+
+    def _make_room(self, error: MemoryError) -> None:
+        if self.cache.spill():
+            self.notes.append("the device's memory is full: features of slices moved to the host")
+        elif self.engine.use_cpu():
+            self.cache.use_cpu()
+            self.notes.append("the device's memory is full: going on on the CPU, more slowly")
+        else:
+            raise InputError(f"volume: not enough memory for engine {self.engine.id} ({error})") from None
+
+    def memory_needed(self, segments: int = 1) -> int:
+        """Bytes that a session of `segments` segments will take, all slices visited (see `memory.needed`)."""
+        rows, columns = self.stack.shape
+        return needed(self.engine.footprint(), len(self.stack), rows * columns, segments, self.cache.budget)
 
     def is_encoded(self, k: int) -> bool:
         """Whether slice `k` needs no encoding."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -147,7 +148,7 @@ def _by_box(encodings: Encodings, prompted: Mapping[int, Answer], start: int, ba
         if answer is None:
             if not last.mask(shape).any():
                 return last
-            answer = engine.follow(encodings.features(k), last, shape)
+            answer = encodings.ask(k, lambda features: engine.follow(features, last, shape))
         if k in prompted or answer.mask(shape).any():
             last = answer
         return answer
@@ -161,14 +162,14 @@ def _by_memory(encodings: Encodings, prompted: Mapping[int, Answer], start: int,
     if not engine.tracks:
         raise OptionError(f"engine {engine.id} has no memory: propagate by box")
     for k, answer in prompted.items():
-        engine.remember(encodings.features(k), answer)
+        encodings.ask(k, partial(engine.remember, answer=answer))
     bank = Bank(dict(sorted(prompted.items())))
 
     def advance(k: int) -> Answer:
         if k in bank.prompted:
             return bank.prompted[k]
         context = Context(k, len(encodings.stack), backwards, bank)
-        bank.tracked[k] = engine.track(encodings.features(k), context)
+        bank.tracked[k] = encodings.ask(k, partial(engine.track, context=context))
         return bank.tracked[k]
 
     return advance

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -276,11 +277,11 @@ class Session:
         base = answer = state.tracked.get(k)
         if added and k in state.prompted:
             asked, answer = asked[-1:], state.prompted[k]
-        features = self.encodings.features(k)
         context = self._context(k) if base is not None and engine.tracks else None
         for prompts_now in asked:
             if answer is not None or not prompts_now.only_negative:
-                answer = engine.predict(features, prompts_now, answer, context)
+                question = partial(engine.predict, prompts=prompts_now, prior=answer, context=context)
+                answer = self.encodings.ask(k, question)
         if answer is None:
             raise InputError(f"slice {k} has only negative points: add a positive one, or a box")
         return answer
@@ -290,7 +291,7 @@ class Session:
         state = self._state
         prompted = {n: answer for n, answer in sorted(state.prompted.items()) if n != k}
         for n, answer in prompted.items():
-            self.encodings.engine.remember(self.encodings.features(n), answer)
+            self.encodings.ask(n, partial(self.encodings.engine.remember, answer=answer))
         backwards = all(n > k for n in prompted)
         tracked = {n: answer for n, answer in state.tracked.items() if n != k and n not in prompted}
         return Context(k, len(self.stack), backwards, Bank(prompted, tracked))

@@ -12,6 +12,8 @@ from torch import nn
 
 from StrokeSAMLib.nets.layers import from_windows, neck, to_windows
 
+_MANY_TOKENS = 1024
+
 
 class Patches(nn.Module):
     """An image cut into patches, each a token."""
@@ -42,9 +44,13 @@ class Attention(nn.Module):
         """(window, side, side, channel)."""
         windows, rows, columns, width = x.shape
         qkv = self.qkv(x).view(windows, rows * columns, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        q, k, v = qkv.unbind(0)
-        found = F.scaled_dot_product_attention(q, k, v, attn_mask=self._positions(q, rows, columns))
+        # By heads where tokens are many: the positions' logits of all heads at once would take a gigabyte.
+        parts = [qkv] if rows * columns <= _MANY_TOKENS else qkv.split(1, dim=2)
+        found = torch.cat([self._attended(*part.unbind(0), rows, columns) for part in parts], dim=1)
         return self.proj(found.transpose(1, 2).reshape(windows, rows, columns, width))
+
+    def _attended(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=self._positions(q, rows, columns))
 
     def _positions(self, q: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
         """What is added to the logits, of queries before they are scaled: (window, head, token, token)."""

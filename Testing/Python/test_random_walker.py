@@ -38,6 +38,12 @@ def recist_cases():
     return cases
 
 
+def mask_image(truth, image):
+    made = sitk.GetImageFromArray(truth.astype(np.uint8))
+    made.CopyInformation(image)
+    return made
+
+
 def propagated(image, truth):
     session = Session(image)
     session.add(box_around(image, truth, largest_slice(truth)))
@@ -60,6 +66,21 @@ def phantom():
 
 def test_one_box_on_an_infarct(phantom):
     assert propagated(*phantom) >= 0.80
+
+
+def test_one_box_on_a_tilted_view(phantom):
+    image, truth = phantom
+    normal = (0.0, 0.35, 0.94)
+    session = Session(image, normal=normal, right=(1.0, 0.0, 0.0))
+    there = session.stack.slices_of(mask_image(truth, image))
+    k = max(there, key=lambda n: there[n].sum())
+    rows, columns = np.nonzero(there[k])
+    corners = ((columns.min(), rows.min(), k), (columns.max(), rows.max(), k))
+    session.add(Box(*(tuple(session.stack.to_position(corner)) for corner in corners)))
+    session.propagate()
+    found = session.mask()
+    assert found.GetSize() == image.GetSize() and found.GetOrigin() == image.GetOrigin()
+    assert dice(sitk.GetArrayFromImage(found) > 0, truth) > 0.75
 
 
 def test_clicks_alone_and_then_corrections(phantom):

@@ -10,6 +10,7 @@ from StrokeSAMLib.errors import Cancelled, InputError, OptionError
 from StrokeSAMLib.interactive import Box, Mask, Plan, Point, Session
 from StrokeSAMLib.interactive.cache import FeatureCache
 from StrokeSAMLib.interactive.encodings import Encodings, outward
+from StrokeSAMLib.interactive.memory import Footprint, in_words
 from StrokeSAMLib.interactive.record import document, read_document, replay, write_document
 from StrokeSAMLib.interactive.stack import stack_along_axis
 from StrokeSAMLib.monitor import Monitor
@@ -46,6 +47,7 @@ class Bright:
     def __init__(self):
         self.encoded = []
         self.predicted = 0
+        self.device = "gpu"
 
     def encode(self, pixels, spacing):
         self.encoded.append(int(pixels[0, 0]))
@@ -67,6 +69,13 @@ class Bright:
 
     def follow(self, features, neighbour, shape):
         return Found(neighbour.mask(shape) & (features.pixels > 100))
+
+    def footprint(self):
+        return Footprint(1000, 100, 10, 1)
+
+    def use_cpu(self):
+        moved, self.device = self.device != "cpu", "cpu"
+        return moved
 
     def describe(self):
         return {}
@@ -505,13 +514,71 @@ class TestCache:
         cache = FeatureCache(budget=1000, host_budget=1000, device="gpu")
         for key in "abc":
             cache.put(key, Seen(key))
-        cache.spill()
+        assert cache.spill()
         assert all(key in cache for key in "abc") and cache.get("a").device == "gpu"
+        assert not cache.spill()
 
     def test_one_too_large_is_not_kept(self):
         cache = FeatureCache(budget=50)
         cache.put("a", Seen(None, "cpu"))
         assert "a" not in cache
+
+
+class TestOutOfMemory:
+    """The device has memory for so many answers; then for none, until the engine is on the CPU."""
+
+    @pytest.fixture
+    def encodings(self, image, engine):
+        cache = FeatureCache(budget=10000, host_budget=10000, device="gpu")
+        return Encodings(engine, stack_along_axis(image, 2), cache)
+
+    def test_features_move_to_the_host_first(self, encodings, engine, box):
+        follow, full = engine.follow, [True]
+
+        def once(*arguments):
+            if full:
+                full.clear()
+                raise MemoryError("CUDA out of memory")
+            return follow(*arguments)
+
+        engine.follow = once
+        session = Session.on(encodings)
+        session.add(box())
+        session.propagate()
+        assert voxels(session).sum() == 6 * 500 and engine.device == "gpu"
+        assert encodings.notes == ["the device's memory is full: features of slices moved to the host"]
+
+    def test_then_all_goes_to_the_cpu(self, encodings, engine, box):
+        follow = engine.follow
+
+        def on_the_cpu(*arguments):
+            if engine.device != "cpu":
+                raise MemoryError("CUDA out of memory")
+            return follow(*arguments)
+
+        engine.follow = on_the_cpu
+        session = Session.on(encodings)
+        session.add(box())
+        session.propagate()
+        assert voxels(session).sum() == 6 * 500
+        assert len(encodings.notes) == 2 and "on the CPU" in encodings.notes[1]
+
+    def test_then_it_is_refused_and_the_session_is_as_it_was(self, encodings, engine, box, at):
+        session = Session.on(encodings)
+        session.add(box())
+        before = voxels(session)
+
+        def never(*arguments, **named):
+            raise MemoryError("CUDA out of memory")
+
+        engine.predict = never
+        with pytest.raises(InputError, match="not enough memory for engine bright"):
+            session.add(Point(at(20, 20, 6)))
+        assert (voxels(session) == before).all() and len(session.prompts) == 1
+
+    def test_the_need_is_told_before(self, encodings):
+        assert encodings.memory_needed(2) == 1000 + 100 + 12 * 10 + 24 * (1 + 250) + 12 * 2000
+        assert in_words(1500 << 20) == "1.5 GB" and in_words(340 << 20) == "340 MB"
 
 
 def test_a_plan_as_json():

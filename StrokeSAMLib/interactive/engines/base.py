@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from StrokeSAMLib.interactive.memory import Footprint
 from StrokeSAMLib.interactive.slices import SlicePrompts
 
 Spacing = tuple[float, float, float]
@@ -52,6 +53,8 @@ class Context:
 class Engine(Protocol):
     """A segmenter of slices. One instance serves any number of stacks and segments.
 
+    Any of its methods raises `MemoryError` where its device has no memory left.
+
     Attributes:
         id: its public name.
         accepts: the prompts it takes: "point", "box", "mask".
@@ -84,6 +87,12 @@ class Engine(Protocol):
             features: of the slice.
             neighbour: the last answer that was not empty; `shape` is its slice's.
         """
+
+    def footprint(self) -> Footprint:
+        """What it takes of memory."""
+
+    def use_cpu(self) -> bool:
+        """Move to the CPU for good, for want of memory on the device; False where it is there already."""
 
     def describe(self) -> Mapping[str, Any]:
         """What a replay needs to make an engine that answers the same: options, precision, weights' checksum."""

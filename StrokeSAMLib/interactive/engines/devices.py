@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
 import torch
 
 from StrokeSAMLib.errors import OptionError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+Answering = TypeVar("Answering", bound=Callable)
+
+
+def inference(method: Answering) -> Answering:
+    """Decorate a method that runs a network: without gradients, and with `MemoryError` for want of memory."""
+
+    @wraps(method)
+    def run(*arguments: Any, **named: Any) -> Any:
+        try:
+            with torch.inference_mode():
+                return method(*arguments, **named)
+        except torch.OutOfMemoryError as error:
+            raise MemoryError(str(error).splitlines()[0]) from None
+        except RuntimeError as error:
+            if "not enough memory" in str(error):  # the CPU's allocator has no error of its own
+                raise MemoryError(str(error).splitlines()[0]) from None
+            raise
+
+    return run
 
 
 def choose_device(wanted: str) -> str:

@@ -18,6 +18,7 @@ from StrokeSAMLib.errors import OptionError
 from StrokeSAMLib.imaging.area_resize import area_resize
 from StrokeSAMLib.interactive.engines.boxes import SliceBox
 from StrokeSAMLib.interactive.engines.sam import Frame, Recipe, SamEngine, loaded
+from StrokeSAMLib.interactive.memory import MIB
 from StrokeSAMLib.nets.sam_models import lite_medsam, swift_medsam
 from StrokeSAMLib.weights import file_checksum
 
@@ -66,7 +67,7 @@ class _FittedFrame(Frame):
 
 
 RECIPES = {
-    name: Recipe(build, _SIZE, _FittedFrame.fitted, _image, next_box=next_box)
+    name: Recipe(build, _SIZE, _FittedFrame.fitted, _image, 64, 62 * MIB, 400 * MIB, next_box=next_box)
     for name, build in (("lite-medsam", lite_medsam), ("swift-medsam", swift_medsam))
 }
 

@@ -18,6 +18,7 @@ from StrokeSAMLib.errors import OptionError
 from StrokeSAMLib.interactive.engines.appearance import Appearance
 from StrokeSAMLib.interactive.engines.base import Answer, Context, Spacing
 from StrokeSAMLib.interactive.engines.walker_solver import walk
+from StrokeSAMLib.interactive.memory import MIB, Footprint
 from StrokeSAMLib.interactive.slices import SlicePrompts
 
 # The numbers were tuned on three RECIST lesions and three phantoms (docs/interactive.md).
@@ -133,6 +134,14 @@ class RandomWalker:
         crop = field.full_size(found, SlicePrompts(shape))
         answer = replace(neighbour, crop=crop, corner=field.corner, travelled_mm=travelled)
         return answer if self._goes_on(answer, field, found) else replace(answer, crop=np.zeros_like(crop))
+
+    def footprint(self) -> Footprint:
+        """See `Engine.footprint`."""
+        return Footprint(model=0, working=20 * MIB, features=0, answer=MIB // 16)
+
+    def use_cpu(self) -> bool:
+        """It is there."""
+        return False
 
     def describe(self) -> Mapping[str, Any]:
         """Nothing: there is nothing to choose."""

@@ -15,7 +15,8 @@ from PIL import Image
 from StrokeSAMLib.errors import OptionError
 from StrokeSAMLib.interactive.engines.base import Context, Spacing
 from StrokeSAMLib.interactive.engines.boxes import SliceBox, box_on_square
-from StrokeSAMLib.interactive.engines.devices import choose_device
+from StrokeSAMLib.interactive.engines.devices import choose_device, inference
+from StrokeSAMLib.interactive.memory import MIB, Footprint
 from StrokeSAMLib.interactive.slices import SlicePrompts
 from StrokeSAMLib.nets.packed import pack_linear_layers
 from StrokeSAMLib.nets.sam_models import PromptedSam, sam_med2d, sam_vit_b
@@ -101,16 +102,21 @@ class Recipe:
         frame: how a slice lies in it.
         image: an 8-bit slice as the input's channels, Float32 (3, row, column) of the frame's used part.
         several: for how many points alone it is asked for three masks, the best of which is taken.
+        grid: rows of the embedding; of logits there are four times as many.
+        model, working: memory, bytes (see `Footprint`).
         accepts: the prompts that it was trained on.
+        next_box: the box of the next slice, from this slice's mask.
     """
 
     build: Callable[[], PromptedSam]
     size: int
     frame: Callable[[tuple[int, int], int], Frame]
     image: Callable[[np.ndarray, tuple[int, int]], np.ndarray]
+    grid: int
+    model: int
+    working: int
     several: int = 0
     accepts: frozenset[str] = frozenset({"box", "mask"})
-    # The box of the next slice, from this slice's mask.
     next_box: Callable[[np.ndarray, int], SliceBox] = lambda mask, size: box_on_square(mask, size, _SHIFT)
 
 
@@ -126,7 +132,7 @@ class SamEngine:
         self._recipe = recipe
         self._description = dict(description or {})
 
-    @torch.inference_mode()
+    @inference
     def encode(self, pixels: np.ndarray, spacing: Spacing) -> SamFeatures:
         """See `Engine.encode`."""
         frame = self._recipe.frame(pixels.shape, self._recipe.size)
@@ -134,7 +140,7 @@ class SamEngine:
         image[:, : frame.used[0], : frame.used[1]] = self._recipe.image(np.ascontiguousarray(pixels), frame.used)
         return SamFeatures(self.model.image_encoder(torch.from_numpy(image)[None].to(self.model.device)), frame)
 
-    @torch.inference_mode()
+    @inference
     def predict(
         self,
         features: SamFeatures,
@@ -154,7 +160,7 @@ class SamEngine:
             places = torch.from_numpy(frame.to_input(prompts.points).astype(np.float32))[None].to(device)
             points = places, torch.from_numpy(prompts.labels.astype(np.int32))[None].to(device)
         several = box is None and prior is None and 0 < len(prompts.points) <= self._recipe.several
-        former = prior.logits if prior is not None else None
+        former = prior.logits.to(device) if prior is not None else None
         logits, quality = self.model.masks(features.embedding, points, box, former, several)
         best = int(quality[0].argmax())
         return SamAnswer(logits[:, best : best + 1], frame)
@@ -163,6 +169,20 @@ class SamEngine:
         """See `Engine.follow`."""
         box = self._recipe.next_box(neighbour.mask(shape), self._recipe.size)
         return self.predict(features, SlicePrompts(shape, box=box))
+
+    def footprint(self) -> Footprint:
+        """See `Engine.footprint`."""
+        grid = self._recipe.grid
+        return Footprint(
+            self._recipe.model, self._recipe.working, features=4 * 256 * grid**2, answer=4 * (4 * grid) ** 2
+        )
+
+    def use_cpu(self) -> bool:
+        """See `Engine.use_cpu`."""
+        if self.model.device.type == "cpu":
+            return False
+        self.model = self.model.to("cpu")
+        return True
 
     def describe(self) -> Mapping[str, Any]:
         """See `Engine.describe`."""
@@ -203,12 +223,14 @@ def _stretched_to_unit(pixels: np.ndarray, used: tuple[int, int]) -> np.ndarray:
     return np.broadcast_to((grey - grey.min()) / span, (3, *used))
 
 
+# Grid of the embedding, memory of the network and of its work.
+_VIT_B, _MED2D = (64, 395 * MIB, 380 * MIB), (16, 1070 * MIB, 160 * MIB)
 _ALL = frozenset({"box", "point", "mask"})
 RECIPES = {
-    "sam-vit-b": Recipe(sam_vit_b, 1024, Frame.fitted, _normalised(Image.Resampling.BILINEAR), 1, _ALL),
+    "sam-vit-b": Recipe(sam_vit_b, 1024, Frame.fitted, _normalised(Image.Resampling.BILINEAR), *_VIT_B, 1, _ALL),
     # MedSAM was trained with boxes only.
-    "medsam": Recipe(sam_vit_b, 1024, Frame.stretched, _stretched_to_unit),
-    "sam-med2d": Recipe(sam_med2d, 256, Frame.stretched, _normalised(Image.Resampling.NEAREST), 99, _ALL),
+    "medsam": Recipe(sam_vit_b, 1024, Frame.stretched, _stretched_to_unit, *_VIT_B),
+    "sam-med2d": Recipe(sam_med2d, 256, Frame.stretched, _normalised(Image.Resampling.NEAREST), *_MED2D, 99, _ALL),
 }
 
 

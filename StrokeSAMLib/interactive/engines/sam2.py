@@ -21,8 +21,9 @@ from sam2.modeling.sam2_base import SAM2Base
 from StrokeSAMLib.errors import OptionError
 from StrokeSAMLib.interactive.engines.base import Bank, Context, Spacing
 from StrokeSAMLib.interactive.engines.boxes import box_on_square
-from StrokeSAMLib.interactive.engines.devices import choose_device
+from StrokeSAMLib.interactive.engines.devices import choose_device, inference
 from StrokeSAMLib.interactive.engines.precision import PRECISIONS, choose_precision
+from StrokeSAMLib.interactive.memory import MIB, Footprint
 from StrokeSAMLib.interactive.slices import SlicePrompts
 from StrokeSAMLib.nets.sam2_fast import speed_up
 from StrokeSAMLib.nets.sam2_model import build, configurations
@@ -37,6 +38,8 @@ _BOX_SHIFT = 5.0
 # correction.
 _MOST_PROMPTED = 4
 _BOX_LABELS = (2, 3)
+# Of the tiny network; the larger ones' are counted from it.
+_TINY_WEIGHTS = 38_962_498 * 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,16 +97,16 @@ class Sam2Engine:
         self.id = id
         self.model = model
         self._description = dict(description or {})
+        self._weights = int(self._description.pop("bytes", _TINY_WEIGHTS))
         self._mean = torch.tensor(_MEAN, device=self.device).view(1, 3, 1, 1)
         self._sd = torch.tensor(_SD, device=self.device).view(1, 3, 1, 1)
-        self._memory_positions: list[torch.Tensor] | None = None
 
     @property
     def device(self) -> torch.device:
         """Where the network is."""
         return self.model.device
 
-    @torch.inference_mode()
+    @inference
     def encode(self, pixels: np.ndarray, spacing: Spacing) -> Sam2Features:
         """See `Engine.encode`."""
         size = self.model.image_size
@@ -113,13 +116,13 @@ class Sam2Engine:
         image = torch.from_numpy(grey.copy()).to(self.device).float().div_(255)
         return self.encode_image((image.expand(1, 3, size, size) - self._mean) / self._sd)
 
-    @torch.inference_mode()
+    @inference
     def encode_image(self, image: torch.Tensor) -> Sam2Features:
         """The features of a normalised image, Float32 (1, 3, row, column) of the network's size."""
         found = self.model.forward_image(image)
         return Sam2Features(tuple(found["backbone_fpn"]))
 
-    @torch.inference_mode()
+    @inference
     def predict(
         self,
         features: Sam2Features,
@@ -130,34 +133,55 @@ class Sam2Engine:
         """See `Engine.predict`."""
         points = self._points(prompts)
         mask = self._mask(prompts.mask) if points is None and prompts.mask is not None else None
-        former = prior.logits.clamp(-_MOST_LOGIT, _MOST_LOGIT) if prior is not None and points is not None else None
+        former = None
+        if prior is not None and points is not None:
+            former = prior.logits.to(self.device).clamp(-_MOST_LOGIT, _MOST_LOGIT)
         return self._step(features, context, points=points, mask=mask, former=former)
 
-    @torch.inference_mode()
+    @inference
     def follow(self, features: Sam2Features, neighbour: Sam2Answer, shape: tuple[int, int]) -> Sam2Answer:
         """See `Engine.follow`: the procedure of MedSAM2's scripts."""
         box = box_on_square(neighbour.mask(shape), self.model.image_size, _BOX_SHIFT)
         return self.predict(features, SlicePrompts(shape, box=box))
 
-    @torch.inference_mode()
+    @inference
     def remember(self, features: Sam2Features, answer: Sam2Answer) -> None:
         """See `TrackingEngine.remember`."""
         if answer.memory is not None:
             return
-        size = (self.model.image_size,) * 2
-        memory, positions = self.model._encode_new_memory(
+        size, logits = (self.model.image_size,) * 2, answer.logits.to(self.device)
+        memory, _ = self.model._encode_new_memory(
             *self._current(features)[::2],
-            pred_masks_high_res=F.interpolate(answer.logits, size=size, mode="bilinear", align_corners=False),
-            object_score_logits=answer.score,
+            pred_masks_high_res=F.interpolate(logits, size=size, mode="bilinear", align_corners=False),
+            object_score_logits=answer.score.to(self.device),
             is_mask_from_pts=True,
         )
         answer.memory = memory.to(torch.bfloat16)
-        self._memory_positions = positions
 
-    @torch.inference_mode()
+    @inference
     def track(self, features: Sam2Features, context: Context) -> Sam2Answer:
         """See `TrackingEngine.track`."""
         return self._step(features, context, remember=True)
+
+    def footprint(self) -> Footprint:
+        """See `Engine.footprint`."""
+        scale = (self.model.image_size / 512) ** 2
+        half = self._description.get("precision") == "bfloat16"
+        return Footprint(
+            model=int(self._weights * (1.5 if half else 1.75)),
+            working=int((85 if half else 155) * scale * MIB * self._weights / _TINY_WEIGHTS),
+            features=int(4 * scale * MIB),
+            # 0.2 MiB, and the gaps that the C library's allocator leaves around it.
+            answer=int(4 * scale * MIB),
+        )
+
+    def use_cpu(self) -> bool:
+        """See `Engine.use_cpu`."""
+        if self.device.type == "cpu":
+            return False
+        self.model = self.model.to("cpu")
+        self._mean, self._sd = self._mean.cpu(), self._sd.cpu()
+        return True
 
     def describe(self) -> Mapping[str, Any]:
         """See `Engine.describe`."""
@@ -191,7 +215,6 @@ class Sam2Engine:
         if remember:
             # The package keeps them in bfloat16, on any device: part of what the network computes.
             memory = found["maskmem_features"].to(torch.bfloat16)
-            self._memory_positions = found["maskmem_pos_enc"]
         return Sam2Answer(found["pred_masks"], found["obj_ptr"], found["object_score_logits"], memory)
 
     def _current(self, features: Sam2Features) -> tuple[list[torch.Tensor], list[torch.Tensor], list[tuple[int, int]]]:
@@ -206,10 +229,12 @@ class Sam2Engine:
         """The memory as the network's `track_step` takes it."""
 
         def output(answer: Sam2Answer) -> dict[str, Any]:
+            memory = answer.memory.to(self.device)
+            position = self.model.memory_encoder.position_encoding(memory.float())
             return {
-                "maskmem_features": answer.memory,
-                "maskmem_pos_enc": self._memory_positions,
-                "obj_ptr": answer.pointer,
+                "maskmem_features": memory,
+                "maskmem_pos_enc": [position],
+                "obj_ptr": answer.pointer.to(self.device),
             }
 
         # Answers of box propagation were never remembered.
@@ -259,6 +284,8 @@ def load(id: str, weights: Path, device: str, options: dict[str, Any]) -> Sam2En
     device = choose_device(device)
     precision = choose_precision(options.get("precision", "auto"), device)
     model = build({**configuration, "image_size": size}, _MOST_PROMPTED)
+    count = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     load_weights(model, read_checkpoint(weights), str(weights))
     model = speed_up(model.to(device), PRECISIONS[precision])
-    return Sam2Engine(id, model, {"image_size": size, "precision": precision, "weights": file_checksum(weights)})
+    description = {"image_size": size, "precision": precision, "weights": file_checksum(weights)}
+    return Sam2Engine(id, model, {**description, "bytes": count})
