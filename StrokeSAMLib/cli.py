@@ -127,11 +127,14 @@ def prompt(
     axis: Annotated[int | None, typer.Option(help="Stack the slices along this index axis: 0, 1 or 2.")] = None,
     weights: Annotated[Path | None, typer.Option(help="The engine's checkpoint.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set an option of the engine.")
+    ] = None,
 ) -> None:
     """Segment by boxes and points on slices, propagated through the volume."""
     from StrokeSAMLib import commands
 
-    how = commands.Prompting(engine, propagation, direction, slices, axis, weights, device)
+    how = commands.Prompting(engine, propagation, direction, slices, axis, weights, device, _settings(settings or []))
     with _monitor() as monitor:
         session = commands.prompt(volume, prompts, output, how, monitor)
     _tell(session, output)

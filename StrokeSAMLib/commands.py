@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,7 +83,7 @@ class Prompting:
         direction: "up", "down" or "both".
         slices: first and last; None for the span of the boxes, or all.
         axis: along which the slices are stacked; None for what the boxes say.
-        weights, device: of the engine.
+        weights, device, options: of the engine.
     """
 
     engine: str = "random-walker"
@@ -93,6 +93,7 @@ class Prompting:
     axis: int | None = None
     weights: Path | None = None
     device: str = "auto"
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 def prompt(volume: Path, prompts_file: Path, output: Path, how: Prompting, monitor: Monitor) -> Session:
@@ -107,7 +108,7 @@ def prompt(volume: Path, prompts_file: Path, output: Path, how: Prompting, monit
     _check_outputs(output, record, [volume, prompts_file])
     axis = drawn_axis(prompts, image) if how.axis is None else how.axis
     try:
-        session = Session(image, how.engine, axis=axis, weights=how.weights, device=how.device)
+        session = Session(image, how.engine, axis=axis, weights=how.weights, device=how.device, options=how.options)
         monitor.step(0.05, f"slices with prompts; {in_words(session.encodings.memory_needed())} of memory needed")
         for entry in prompts:
             monitor.check()

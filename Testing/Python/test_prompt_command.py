@@ -155,6 +155,10 @@ class TestBadInput:
         command = ("prompt", scan, "--prompts", file, "--engine", "medsam2", "-o", tmp_path / "o.nrrd")
         refused(*command, reason="engine medsam2 needs")
 
+    def test_an_unknown_option(self, refused, scan, prompts, tmp_path):
+        command = ("prompt", scan, "--prompts", prompts(BOX), "--set", "speed=9", "-o", tmp_path / "o.nrrd")
+        refused(*command, reason="engine random-walker has no option 'speed'")
+
     def test_an_unknown_engine(self, refused, scan, prompts, tmp_path):
         file = prompts(BOX)
         command = ("prompt", scan, "--prompts", file, "--engine", "sam9", "-o", tmp_path / "o.nrrd")

@@ -24,6 +24,7 @@ from StrokeSAMLib.weights import file_checksum
 
 _SIZE = 256
 _SHIFT = 3.0
+_MOST_LABEL = 255
 # Against a box that came out of this grid, went to the slice's pixels and comes back a rounding below what it was.
 _ROUNDING = 1e-4
 
@@ -82,7 +83,9 @@ def load(id: str, weights: Path, device: str, options: dict[str, Any]) -> LiteMe
     for name in options:
         if name != "compatible_label":
             raise OptionError(f"engine {id} has no option '{name}'; it has: compatible_label")
-    label = options.get("compatible_label", 1)
-    recipe = compatible(RECIPES[id], label)
+    label = str(options.get("compatible_label", 1))
+    if not (label.isdigit() and 1 <= int(label) <= _MOST_LABEL):
+        raise OptionError(f"option 'compatible_label' is {label}; it must be 1 to {_MOST_LABEL}")
+    recipe = compatible(RECIPES[id], int(label))
     description = {**options, "weights": file_checksum(weights)}
     return LiteMedSamEngine(id, loaded(recipe, weights, device), recipe, description)

@@ -267,6 +267,7 @@ class Sam2Engine:
 
 
 _OPTIONS = ("image_size", "precision")
+_IMAGE_SIZES = ("512", "1024")
 
 
 def load(id: str, weights: Path, device: str, options: dict[str, Any]) -> Sam2Engine:
@@ -278,9 +279,10 @@ def load(id: str, weights: Path, device: str, options: dict[str, Any]) -> Sam2En
         if name not in _OPTIONS:
             raise OptionError(f"engine {id} has no option '{name}'; it has: {', '.join(_OPTIONS)}")
     configuration = configurations()[id]
-    size = options.get("image_size", configuration["image_size"])
-    if size not in (512, 1024):
-        raise OptionError(f"option 'image_size' is {size}; it must be 512 or 1024")
+    wanted = str(options.get("image_size", configuration["image_size"]))
+    if wanted not in _IMAGE_SIZES:
+        raise OptionError(f"option 'image_size' is {wanted}; it must be {' or '.join(_IMAGE_SIZES)}")
+    size = int(wanted)
     device = choose_device(device)
     precision = choose_precision(options.get("precision", "auto"), device)
     model = build({**configuration, "image_size": size}, _MOST_PROMPTED)
