@@ -244,7 +244,8 @@ class Session:
     def _place(self, prompt: Prompt) -> Placed:
         kind = _KINDS[type(prompt)]
         engine = self.encodings.engine
-        if kind not in engine.accepts and getattr(prompt, "positive", True):
+        excludes = isinstance(prompt, Mask) and not prompt.positive  # which is no business of the engine's
+        if kind not in engine.accepts and not excludes:
             raise OptionError(f"engine {engine.id} takes no {kind}, only {', '.join(sorted(engine.accepts))}")
         return place(prompt, self.stack)
 

@@ -267,13 +267,14 @@ class TestAgainstThePackage:
         assert (session.slice_mask(5) != before).any()
 
 
-class TestSessions:
-    @pytest.fixture(scope="class")
-    def checkpoint(self, tmp_path_factory):
-        path = tmp_path_factory.mktemp("weights") / "medsam2.pt"
-        torch.save({"model": filler.fill(build(configurations()["medsam2"])).state_dict()}, path)
-        return path
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "medsam2.pt"
+    torch.save({"model": filler.fill(build(configurations()["medsam2"])).state_dict()}, path)
+    return path
 
+
+class TestSessions:
     def test_a_replay_from_the_file_is_identical(self, volume, checkpoint):
         image = sitk.GetImageFromArray(volume)
         session = Session(image, "medsam2", weights=checkpoint, device="cpu")
@@ -288,6 +289,17 @@ class TestSessions:
         made["engine"]["weights"] = "0" * 64
         with pytest.raises(InputError, match="weights: not those of the session"):
             replay(made, image, checkpoint, "cpu")
+
+    def test_eight_bits_are_near_or_refused(self, volume, checkpoint):
+        try:
+            engine = load("medsam2", checkpoint, "cpu", {"precision": "int8"})
+        except OptionError as error:
+            assert "on this processor" in str(error)
+            return
+        exact = opened(volume, model_in(torch.float32))
+        rounded = Session.on(Encodings(engine, exact.stack))
+        rounded.add(next(iter(exact.prompts.values())))
+        assert iou(rounded.slice_mask(2), exact.slice_mask(2)) > 0.9
 
     def test_two_segments_share_the_encodings(self, volume):
         session = opened(volume, model_in(torch.float32))
@@ -313,7 +325,7 @@ class TestSessions:
         [
             ({"size": 3}, "has no option 'size'"),
             ({"image_size": 300}, "must be 512 or 1024"),
-            ({"precision": "int4"}, "one of auto, float32, bfloat16"),
+            ({"precision": "int4"}, "one of auto, float32, bfloat16, int8"),
         ],
     )
     def test_options_that_make_no_sense(self, checkpoint, options, reason):

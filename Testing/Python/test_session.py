@@ -211,8 +211,9 @@ class TestBadPrompts:
 
     def test_a_prompt_that_the_engine_does_not_take(self, session, at, engine):
         engine.accepts = frozenset({"box"})
-        with pytest.raises(OptionError, match="engine bright takes no point, only box"):
-            session.add(Point(at(20, 20, 5)))
+        for positive in (True, False):
+            with pytest.raises(OptionError, match="engine bright takes no point, only box"):
+                session.add(Point(at(20, 20, 5), positive))
 
     def test_a_box_is_cut_at_the_volumes_edge(self, session, at):
         session.add(Box(at(-30, -30, 5), at(30, 20, 5)))
