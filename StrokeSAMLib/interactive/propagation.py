@@ -99,19 +99,13 @@ def propagate(
     starts = sorted(k for k in prompted if k in allowed)
     if not starts:
         raise InputError("no slice in the range has a prompt: add a box or a point first")
-    again = plan.resume and resumes(prompted, former, corrected)
-    chains = []
-    for step in (1, -1):
-        if plan.direction not in ("both", "up" if step > 0 else "down"):
-            continue
-        if again:
-            begin = [k for k in sorted(corrected) if k in allowed]
-        else:
-            begin = starts[-1:] if plan.direction == "down" else starts[:1]
-        for start in begin:
-            chain = _walk(encodings, prompted, plan, allowed, start, step)
-            chains.append(_until_agreed(chain, former, encodings.stack.shape) if again else chain)
-    return _in_turn(chains)
+    run = _Run(encodings, prompted, plan, allowed)
+    steps = {"up": (1,), "down": (-1,), "both": (1, -1)}[plan.direction]
+    if plan.resume and resumes(prompted, former, corrected):
+        begins = sorted(k for k in corrected if k in allowed)
+        return _in_turn([run.again(start, step, former) for step in steps for start in begins])
+    start = starts[-1] if plan.direction == "down" else starts[0]
+    return _in_turn([run.walk(start, step) for step in steps])
 
 
 def resumes(prompted: Mapping[int, Answer], former: Mapping[int, Answer], corrected: frozenset[int]) -> bool:
@@ -119,22 +113,60 @@ def resumes(prompted: Mapping[int, Answer], former: Mapping[int, Answer], correc
     return bool(former) and bool(corrected) and corrected <= prompted.keys()
 
 
-def _walk(
-    encodings: Encodings, prompted: Mapping[int, Answer], plan: Plan, allowed: range, start: int, step: int
-) -> Iterator[Step]:
-    """Outward from `start`, past the prompted slices, until the range or the object ends."""
-    policy = plan.policy or ("memory" if encodings.engine.tracks else "box")
-    advance = _POLICIES[policy](encodings, prompted, start, step < 0)
-    shape, empty = encodings.stack.shape, 0
-    ahead = {k for k in prompted if (k - start) * step > 0}
-    for k in range(start + step, allowed.stop if step > 0 else allowed.start - 1, step):
-        ahead.discard(k)
-        answer = advance(k)
-        empty = 0 if answer.mask(shape).any() else empty + 1
-        if k not in prompted:
+class _Run:
+    """One propagation: the chains of which it is made."""
+
+    def __init__(self, encodings: Encodings, prompted: Mapping[int, Answer], plan: Plan, allowed: range):
+        self._encodings = encodings
+        self._prompted = prompted
+        self._policy = plan.policy or ("memory" if encodings.engine.tracks else "box")
+        self._stop_after = plan.stop_after
+        self._allowed = allowed
+        self._shape = encodings.stack.shape
+
+    def walk(self, start: int, step: int) -> Iterator[Step]:
+        """Outward from `start`, past the prompted slices, until the range or the object ends."""
+        advance = _POLICIES[self._policy](self._encodings, self._prompted, start, step < 0)
+        ahead, empty = self._ahead(start, step), 0
+        for k in self._way(start, step):
+            ahead.discard(k)
+            answer = advance(k)
+            empty = empty + 1 if self._is_empty(answer) else 0
+            if k not in self._prompted:
+                yield k, answer
+            if self._stop_after and empty >= self._stop_after and not ahead:
+                return
+
+    def again(self, start: int, step: int, former: Mapping[int, Answer]) -> Iterator[Step]:
+        """`walk` from a corrected slice, until its masks agree with the `former` ones on a few slices in a row.
+
+        Where the object ends sooner than it did, the former masks beyond are emptied.
+        """
+        if self._policy == "box" and self._is_empty(self._prompted[start]) and self._ahead(start, step):
+            return  # it says where the object ends, not that it is not where other prompts lead to
+        agreed, visited, answer = 0, set(), None
+        for k, answer in self.walk(start, step):
             yield k, answer
-        if plan.stop_after and empty >= plan.stop_after and not ahead:
-            return
+            visited.add(k)
+            before = former.get(k)
+            agreed = agreed + 1 if before is not None and self._agree(before, answer) else 0
+            if agreed >= _AGREE_SLICES:
+                return
+        if answer is not None and self._is_empty(answer):
+            beyond = (k for k in self._way(start, step) if k in former and k not in self._prompted)
+            yield from ((k, answer) for k in beyond if k not in visited)
+
+    def _way(self, start: int, step: int) -> range:
+        return range(start + step, self._allowed.stop if step > 0 else self._allowed.start - 1, step)
+
+    def _ahead(self, start: int, step: int) -> set[int]:
+        return {k for k in self._prompted if (k - start) * step > 0}
+
+    def _is_empty(self, answer: Answer) -> bool:
+        return not answer.mask(self._shape).any()
+
+    def _agree(self, first: Answer, second: Answer) -> bool:
+        return _dice(first.mask(self._shape), second.mask(self._shape)) >= _AGREE_DICE
 
 
 def _by_box(encodings: Encodings, prompted: Mapping[int, Answer], start: int, backwards: bool) -> Advance:
@@ -176,18 +208,6 @@ def _by_memory(encodings: Encodings, prompted: Mapping[int, Answer], start: int,
 
 
 _POLICIES = {"memory": _by_memory, "box": _by_box}
-
-
-def _until_agreed(chain: Iterator[Step], former: Mapping[int, Answer], shape: tuple[int, int]) -> Iterator[Step]:
-    """`chain` until its masks agree with the `former` ones on a few slices in a row."""
-    agreed = 0
-    for k, answer in chain:
-        yield k, answer
-        before = former.get(k)
-        same = before is not None and _dice(before.mask(shape), answer.mask(shape)) >= _AGREE_DICE
-        agreed = agreed + 1 if same else 0
-        if agreed >= _AGREE_SLICES:
-            return
 
 
 def _dice(a: np.ndarray, b: np.ndarray) -> float:

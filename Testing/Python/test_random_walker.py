@@ -109,6 +109,18 @@ def test_a_click_holds(phantom):
     assert not session.slice_mask(k)[row, column]
 
 
+def test_a_negative_click_where_nothing_was_found_changes_nothing():
+    volume = np.full((9, 60, 60), 60, np.uint8)
+    volume[3:6, 20:40, 22:38] = 180
+    image = sitk.GetImageFromArray(volume)
+    image.SetSpacing((1, 1, 4))
+    session = Session(image)
+    session.add(Box(position(image, 22, 20, 4), position(image, 37, 39, 4)))
+    session.propagate()
+    session.add(Point(position(image, 30, 30, 7), positive=False))
+    assert not session.slice_mask(7).any()
+
+
 def test_nothing_like_the_object_is_followed():
     volume = np.full((9, 60, 60), 60, np.uint8)
     volume[3:6, 20:40, 22:38] = 180

@@ -333,6 +333,17 @@ class TestCorrections:
         session.propagate(resume=False, seen=lambda k, mask: seen.append(k))
         assert voxels(session)[OBJECT, 10:30, 15:40].all()
 
+    def test_what_lay_beyond_a_slice_where_the_object_ends_goes(self, engine):
+        volume = np.full((COUNT, 40, 50), 20, np.uint8)
+        volume[:, 10:14, 15:19] = 200
+        session = Session.on(Encodings(engine, stack_along_axis(sitk.GetImageFromArray(volume), 2)))
+        session.add(Box((14.0, 9.0, 2.0), (20.0, 15.0, 2.0)))
+        session.propagate()
+        assert voxels(session).any(axis=(1, 2)).all()
+        session.add(Point((16.5, 11.5, 6.0), positive=False))
+        session.propagate()
+        assert np.flatnonzero(voxels(session).any(axis=(1, 2))).tolist() == [0, 1, 2, 3, 4, 5]
+
     def test_a_removed_prompt_starts_all_over(self, session, box, at):
         session.add(box())
         number = session.add(Point(at(20, 20, 7)))

@@ -111,6 +111,8 @@ class RandomWalker:
         start = prior.mask(shape) if prior is not None else drawn
         if start is not None and not start.any():
             start = None
+        if start is None and prompts.only_negative:
+            return replace(prior, crop=np.zeros_like(prior.crop))  # there was nothing, and there is not
         field = _Field(features, _extent(prompts, start, features.spacing))
         place = field.place_of(prompts, start)
         seeds = field.seeds_of(prompts)
