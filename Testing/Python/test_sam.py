@@ -1,6 +1,7 @@
 """SAM's descendants of single slices: networks and published procedures against fixtures, engines in sessions."""
 
 import re
+from functools import partial
 
 import filler
 import numpy as np
@@ -20,6 +21,8 @@ from StrokeSAMLib.interactive.engines.sam import Frame, SamEngine, SamFeatures
 from StrokeSAMLib.interactive.slices import SlicePrompts
 from StrokeSAMLib.interactive.stack import stack_along_axis
 from StrokeSAMLib.nets import sam_models
+from StrokeSAMLib.nets.sam_parts import ImageEncoderViT
+from StrokeSAMLib.nets.vit import ImageEncoder
 
 GOLDENS = ROOT / "Testing" / "Data" / "goldens"
 RELATIVE = 1e-4
@@ -72,6 +75,20 @@ def test_networks_against_the_fixtures(name):
                 close(quality, fixture[f"{case}/multi{several}/iou"])
                 compared += 1
     assert compared == 6
+
+
+@pytest.mark.parametrize("image_size", [256, 640])
+def test_the_image_encoder_against_the_packages(image_size):
+    """640 px are 1,600 tokens, which are attended to by heads; 256 px have windows with padding."""
+    size = {"depth": 2, "num_heads": 2, "img_size": image_size, "use_rel_pos": True, "global_attn_indexes": (1,)}
+    norm = partial(torch.nn.LayerNorm, eps=1e-6)
+    package = filler.fill(ImageEncoderViT(embed_dim=64, out_chans=256, norm_layer=norm, window_size=14, **size)).eval()
+    ours = ImageEncoder(64, 2, 2, image_size, whole=(1,)).eval()
+    assert list(ours.state_dict()) == list(package.state_dict())
+    ours.load_state_dict(package.state_dict())
+    image = torch.from_numpy(filler.inp((1, 3, image_size, image_size)))
+    with torch.inference_mode():
+        close(ours(image), package(image))
 
 
 def phantom(shape):
