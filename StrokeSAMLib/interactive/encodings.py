@@ -14,6 +14,8 @@ from StrokeSAMLib.interactive.memory import needed
 from StrokeSAMLib.interactive.stack import SliceStack
 
 Told = TypeVar("Told")
+# Where features are made on a GPU, so many bytes of them are kept on the host when its own budget is full.
+_HOST_BUDGET = 4 << 30
 
 
 class Encodings:
@@ -30,7 +32,7 @@ class Encodings:
         self.engine = engine
         self.stack = stack
         self.volume = volume_hash(stack.reference)
-        self.cache = cache or FeatureCache()
+        self.cache = cache or FeatureCache(device=str(engine.device), host_budget=_HOST_BUDGET)
         self._key = (engine.id, self.volume, stack.window, str(sorted(stack.plane.items())))
         self._encoding = threading.Lock()
         self.notes: list[str] = []

@@ -1,5 +1,6 @@
 """SAM's descendants of single slices: networks and published procedures against fixtures, engines in sessions."""
 
+import json
 import re
 from functools import partial
 
@@ -11,6 +12,7 @@ import torch
 from helpers import ROOT
 from scipy import ndimage as ndi
 
+from StrokeSAMLib import cli
 from StrokeSAMLib.errors import InputError, OptionError
 from StrokeSAMLib.imaging.area_resize import area_resize
 from StrokeSAMLib.interactive import Box, Mask, Point, Session
@@ -154,14 +156,19 @@ class TestSessions:
         array[1:4, 20:40, 25:50] = 180
         return sitk.GetImageFromArray(array)
 
-    @pytest.mark.parametrize("id", ["lite-medsam", "sam-med2d"])
-    def test_a_checkpoint_becomes_a_session(self, volume, id, tmp_path):
-        recipe = {**sam.RECIPES, **lite_medsam.RECIPES}[id]
-        torch.save(filler.fill(recipe.build()).state_dict(), tmp_path / "weights.pt")
-        session = Session(volume, id, weights=tmp_path / "weights.pt", device="cpu")
-        session.add(Box((24.0, 19.0, 2.0), (50.0, 40.0, 2.0)))
-        session.propagate(stop_after=0)
-        assert (session.slice_mask(2).any() and session.slices()[0] == 2) or len(session.slices()) > 1
+    def test_from_the_command_and_again(self, volume, tmp_path):
+        torch.save({"model": filler.fill(sam_models.lite_medsam()).state_dict()}, tmp_path / "weights.pt")
+        sitk.WriteImage(volume, str(tmp_path / "scan.nrrd"))
+        box = {"type": "box", "corners": [[24, 19, 2], [50, 40, 2]]}
+        (tmp_path / "prompts.json").write_text(json.dumps({"space": "LPS", "prompts": [box]}))
+        engine = ["--engine", "lite-medsam", "--weights", str(tmp_path / "weights.pt"), "--device", "cpu"]
+        files = [str(tmp_path / "scan.nrrd"), "--prompts", str(tmp_path / "prompts.json")]
+        assert cli.run(["prompt", *files, *engine, "-o", str(tmp_path / "found.nrrd")]) == 0
+        again = [str(tmp_path / "found.json"), files[0], *engine[2:], "-o", str(tmp_path / "again.nrrd")]
+        assert cli.run(["replay", *again]) == 0
+        found, repeated = (sitk.ReadImage(str(tmp_path / name)) for name in ("found.nrrd", "again.nrrd"))
+        assert (sitk.GetArrayFromImage(found) == sitk.GetArrayFromImage(repeated)).all()
+        assert len(json.loads((tmp_path / "found.json").read_text())["engine"]["weights"]) == 64
 
     def test_engines_trained_on_boxes_take_no_points(self, volume):
         model = sam_models.lite_medsam()

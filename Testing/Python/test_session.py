@@ -541,8 +541,7 @@ class TestOutOfMemory:
 
     @pytest.fixture
     def encodings(self, image, engine):
-        cache = FeatureCache(budget=10000, host_budget=10000, device="gpu")
-        return Encodings(engine, stack_along_axis(image, 2), cache)
+        return Encodings(engine, stack_along_axis(image, 2))
 
     def test_features_move_to_the_host_first(self, encodings, engine, box):
         follow, full = engine.follow, [True]

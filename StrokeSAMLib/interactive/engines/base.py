@@ -58,11 +58,13 @@ class Engine(Protocol):
     Attributes:
         id: its public name.
         accepts: the prompts it takes: "point", "box", "mask".
+        device: where it computes; "cpu", or what `Features.to` takes.
         tracks: whether it has `track` and `remember`, the memory of a video model.
     """
 
     id: str
     accepts: frozenset[str]
+    device: Any
     tracks: bool
 
     def encode(self, pixels: np.ndarray, spacing: Spacing) -> Features:

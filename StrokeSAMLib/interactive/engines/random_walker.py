@@ -90,6 +90,7 @@ class RandomWalker:
 
     id = "random-walker"
     accepts = frozenset({"point", "box", "mask"})
+    device = "cpu"
     tracks = False
 
     def encode(self, pixels: np.ndarray, spacing: Spacing) -> WalkerFeatures:

@@ -132,13 +132,18 @@ class SamEngine:
         self._recipe = recipe
         self._description = dict(description or {})
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self.model.device
+
     @inference
     def encode(self, pixels: np.ndarray, spacing: Spacing) -> SamFeatures:
         """See `Engine.encode`."""
         frame = self._recipe.frame(pixels.shape, self._recipe.size)
         image = np.zeros((3, frame.size, frame.size), np.float32)
         image[:, : frame.used[0], : frame.used[1]] = self._recipe.image(np.ascontiguousarray(pixels), frame.used)
-        return SamFeatures(self.model.image_encoder(torch.from_numpy(image)[None].to(self.model.device)), frame)
+        return SamFeatures(self.model.image_encoder(torch.from_numpy(image)[None].to(self.device)), frame)
 
     @inference
     def predict(
@@ -151,7 +156,7 @@ class SamEngine:
         """See `Engine.predict`."""
         if prompts.box is None and len(prompts.points) == 0:
             return self._as_drawn(features, prompts.mask)
-        device, frame = self.model.device, features.frame
+        device, frame = self.device, features.frame
         box = points = None
         if prompts.box is not None:
             corners = self._whole(frame.to_input(np.reshape(prompts.box, (2, 2))))
@@ -179,7 +184,7 @@ class SamEngine:
 
     def use_cpu(self) -> bool:
         """See `Engine.use_cpu`."""
-        if self.model.device.type == "cpu":
+        if self.device.type == "cpu":
             return False
         self.model = self.model.to("cpu")
         return True
@@ -199,7 +204,7 @@ class SamEngine:
         fitted = F.interpolate(drawn, size=frame.used, mode="bilinear", align_corners=False, antialias=True)
         padded = F.pad(fitted, (0, frame.size - frame.used[1], 0, frame.size - frame.used[0]))
         small = F.interpolate(padded, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
-        return SamAnswer(((small * 2 - 1) * _DRAWN_LOGIT).to(self.model.device), frame)
+        return SamAnswer(((small * 2 - 1) * _DRAWN_LOGIT).to(self.device), frame)
 
 
 def _resized(pixels: np.ndarray, used: tuple[int, int], how: Image.Resampling) -> np.ndarray:
