@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from StrokeSAMLib.nets.sam2_model import build
 
 DATA = Path(__file__).parent / "Data"
+MOST_LOGIT = 15.0
 CLIPS = 8
 # Slices of a clip, at first and for the last part of the training.
 SHORT, LONG, SHORT_PART = 2, 4, 0.7
@@ -105,6 +106,8 @@ def prompts_of(truth: torch.Tensor, click: bool, generator: torch.Generator) -> 
 def loss_of(multi: torch.Tensor, ious: torch.Tensor, score: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     """Of the best of several masks (clip, mask, row, column), of their predicted IoU, of the object's presence."""
     full = F.interpolate(multi, size=truth.shape[-2:], mode="bilinear", align_corners=False)
+    # Of an object that it takes for absent the network gives −1024 everywhere.
+    full = full.clamp(-MOST_LOGIT, MOST_LOGIT)
     wanted = truth[:, None].float().expand_as(full)
     probability = full.sigmoid()
     likelihood = F.binary_cross_entropy_with_logits(full, wanted, reduction="none")
@@ -177,9 +180,15 @@ def main() -> None:
         n += 1
         if n % 50 == 0:
             print(f"step {n}, {elapsed:.1f} min, loss {running:.3f}", flush=True)
-    state = {key: value.half() if value.is_floating_point() else value for key, value in model.state_dict().items()}
-    torch.save({"model": state}, given.output)
+            save(model, given.output)
+    save(model, given.output)
     print(f"{given.output}: {given.output.stat().st_size / 1e6:.2f} MB, {n} steps, loss {running:.3f}")
+
+
+def save(model: torch.nn.Module, path: Path) -> None:
+    """Half precision halves the file."""
+    state = {key: value.half() if value.is_floating_point() else value for key, value in model.state_dict().items()}
+    torch.save({"model": state}, path)
 
 
 if __name__ == "__main__":
