@@ -1,6 +1,5 @@
 """Run by test_memory.py in a process of its own: what a session takes, and what was said that it would, bytes."""
 
-import resource
 import sys
 from pathlib import Path
 
@@ -15,7 +14,14 @@ from StrokeSAMLib.interactive.stack import stack_along_axis
 
 def resident() -> int:
     """Memory in use now, bytes (Linux)."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    return status("VmRSS")
+
+
+def status(name: str) -> int:
+    """A line of this process's status, bytes. Its peak (VmHWM) is its own, unlike getrusage's, which a process
+    inherits from the one that started it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
 
 
 def engine_of(id: str, precision: str):
@@ -52,8 +58,7 @@ def main(id: str, count: int, precision: str) -> None:
     for k in range(count):
         session.encodings.features(k)
     session.propagate(stop_after=0)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(said, peak - before)
+    print(said, status("VmHWM") - before)
 
 
 if __name__ == "__main__":

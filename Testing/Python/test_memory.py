@@ -9,7 +9,7 @@ import pytest
 from helpers import ROOT
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="measured on Linux")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="measured on Linux")
 @pytest.mark.parametrize(
     ("engine", "slices", "precision"),
     [
