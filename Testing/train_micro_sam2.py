@@ -1,6 +1,6 @@
 """Train the micro SAM 2 of the tests: the real network, very small, on synthetic slices, on a CPU.
 
-    python Testing/train_micro_sam2.py --minutes 15
+    python Testing/train_micro_sam2.py --minutes 30
 
 writes Testing/Data/micro_sam2.pt (half precision, below 4 MB). Clips of slices show a blob, whose size and place
 change from slice to slice, among other blobs, on smooth and on white noise; the first slice has a box or a click, the
@@ -153,7 +153,7 @@ def step(model: torch.nn.Module, slices: int, generator: torch.Generator) -> tor
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("-o", "--output", type=Path, default=DATA / "micro_sam2.pt")
     parser.add_argument("--resume", type=Path)
     given = parser.parse_args()

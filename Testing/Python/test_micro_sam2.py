@@ -1,0 +1,73 @@
+"""Meaningful masks through the real SAM 2 path: a very small network, trained by Testing/train_micro_sam2.py."""
+
+import json
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from helpers import ROOT
+from scipy import ndimage as ndi
+
+from StrokeSAMLib.interactive import Box, Session
+from StrokeSAMLib.interactive.encodings import Encodings
+from StrokeSAMLib.interactive.engines.sam2 import Sam2Engine
+from StrokeSAMLib.interactive.stack import stack_along_axis
+from StrokeSAMLib.nets.sam2_model import build
+from StrokeSAMLib.weights import load_weights, read_checkpoint
+
+DATA = ROOT / "Testing" / "Data"
+
+
+@pytest.fixture(scope="module")
+def engine():
+    model = build(json.loads((DATA / "micro_sam2.json").read_text("utf-8")))
+    load_weights(model, read_checkpoint(DATA / "micro_sam2.pt"), "micro_sam2.pt")
+    return Sam2Engine("micro", model)
+
+
+def phantom(seed):
+    """An ellipsoid in smooth and white noise, 15 slices of 160 × 160, 1 × 1 × 6 mm, and its truth."""
+    rng = np.random.default_rng(seed)
+    k, y, x = np.indices((15, 160, 160))
+    row, column, radius = rng.uniform(65, 95), rng.uniform(65, 95), rng.uniform(26, 36)
+    truth = np.sqrt(((k - 7) * 6) ** 2 + (y - row) ** 2 + ((x - column) / 0.8) ** 2) < radius
+    anatomy = ndi.gaussian_filter(rng.standard_normal(truth.shape), (2, 10, 10))
+    grey = 115 + 12 * anatomy / anatomy.std() + 70 * rng.choice([-1, 1]) * truth + 6 * rng.standard_normal(truth.shape)
+    image = sitk.GetImageFromArray(np.clip(grey, 0, 255).astype(np.uint8))
+    image.SetSpacing((1.0, 1.0, 6.0))
+    return image, truth
+
+
+def dice(a, b):
+    return 2 * (a & b).sum() / max(a.sum() + b.sum(), 1)
+
+
+def at(image, column, row, k):
+    return image.TransformContinuousIndexToPhysicalPoint([float(column), float(row), float(k)])
+
+
+def boxed(engine, image, truth):
+    session = Session.on(Encodings(engine, stack_along_axis(image, 2)))
+    rows, columns = np.nonzero(truth[7])
+    session.add(Box(at(image, columns.min(), rows.min(), 7), at(image, columns.max(), rows.max(), 7)))
+    return session
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_box_on_one_slice_becomes_the_object(engine, seed):
+    image, truth = phantom(seed)
+    session = boxed(engine, image, truth)
+    session.propagate()
+    assert dice(sitk.GetArrayFromImage(session.mask()) > 0, truth) >= 0.85
+
+
+def test_it_stops_where_the_object_ends(engine):
+    image, truth = phantom(0)
+    session = boxed(engine, image, truth)
+    visited = session.propagate()
+    assert visited < len(truth) - 1
+    assert not session.slice_mask(0).any() and not session.slice_mask(14).any()
+
+
+def test_a_checkpoint_of_less_than_four_megabytes():
+    assert (DATA / "micro_sam2.pt").stat().st_size <= 4 << 20
