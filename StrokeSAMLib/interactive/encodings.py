@@ -10,12 +10,16 @@ from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.imaging.identity import volume_hash
 from StrokeSAMLib.interactive.cache import FeatureCache
 from StrokeSAMLib.interactive.engines.base import Engine, Features
+from StrokeSAMLib.interactive.engines.trim import trim
 from StrokeSAMLib.interactive.memory import needed
 from StrokeSAMLib.interactive.stack import SliceStack
 
 Told = TypeVar("Told")
 # Where features are made on a GPU, so many bytes of them are kept on the host when its own budget is full.
 _HOST_BUDGET = 4 << 30
+# Memory is given back after so many answers: what it leaves behind grows by 4 MB with each, and each time costs the
+# next answer some 20 ms.
+_TRIM_EVERY = 16
 
 
 class Encodings:
@@ -36,6 +40,7 @@ class Encodings:
         self._key = (engine.id, self.volume, stack.window, str(sorted(stack.plane.items())))
         self._encoding = threading.Lock()
         self.notes: list[str] = []
+        self._asked = 0
         self._ahead: _Ahead | None = None
 
     def features(self, k: int) -> Features:
@@ -61,9 +66,15 @@ class Encodings:
         """
         while True:
             try:
-                return question(self.features(k))
+                features = self.features(k)
+                told = question(features)
             except MemoryError as error:
                 self._make_room(error)
+            else:
+                self._asked += 1
+                if features.nbytes and self._asked % _TRIM_EVERY == 0:
+                    trim()
+                return told
 
     def _make_room(self, error: MemoryError) -> None:
         if self.cache.spill():

@@ -23,6 +23,7 @@ from StrokeSAMLib.interactive.engines.base import Bank, Context, Spacing
 from StrokeSAMLib.interactive.engines.boxes import box_on_square
 from StrokeSAMLib.interactive.engines.devices import choose_device, inference
 from StrokeSAMLib.interactive.engines.precision import PRECISIONS, choose_precision
+from StrokeSAMLib.interactive.engines.trim import trim
 from StrokeSAMLib.interactive.memory import MIB, Footprint
 from StrokeSAMLib.interactive.slices import SlicePrompts
 from StrokeSAMLib.nets.sam2_fast import int8_error, speed_up
@@ -102,6 +103,7 @@ class Sam2Engine:
         self._weights = int(self._description.pop("bytes", _TINY_WEIGHTS))
         self._mean = torch.tensor(_MEAN, device=self.device).view(1, 3, 1, 1)
         self._sd = torch.tensor(_SD, device=self.device).view(1, 3, 1, 1)
+        trim()  # what packing the weights left
 
     @property
     def device(self) -> torch.device:
@@ -173,8 +175,7 @@ class Sam2Engine:
             model=int(self._weights * (1.5 if half else 1.75)),
             working=int((85 if half else 155) * scale * MIB * self._weights / _TINY_WEIGHTS),
             features=int(4 * scale * MIB),
-            # 0.2 MiB, and the gaps that the C library's allocator leaves around it.
-            answer=int(4 * scale * MIB),
+            answer=int(0.3 * scale * MIB),
         )
 
     def use_cpu(self) -> bool:
