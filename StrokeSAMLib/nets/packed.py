@@ -7,8 +7,6 @@ compiler emits; where they are not to be had, the ordinary ones do the same.
 
 from __future__ import annotations
 
-import warnings
-
 import torch
 from torch import nn
 
@@ -51,25 +49,6 @@ class PackedLinear(nn.Module):
         """(…, in) → (…, out)."""
         flat = x.reshape(-1, x.shape[-1]).to(self._dtype)
         return _apply(flat, self._weight, self._bias, self._activation).view(*x.shape[:-1], self._width)
-
-
-class QuantisedLinear(nn.Module):
-    """`linear` in 8 bits: weights by their rows' range, inputs by theirs at each call; for a CPU with VNNI."""
-
-    def __init__(self, linear: nn.Linear, activation: str = "none"):
-        super().__init__()
-        weight = linear.weight.detach()
-        scales = weight.abs().amax(1).clamp(min=1e-8) / 127
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PyTorch means to move it to a package of its own
-            rows = torch.quantize_per_channel(weight, scales, torch.zeros_like(scales), 0, torch.qint8)
-        self._weight = torch.ops.quantized.linear_prepack(rows, linear.bias.detach())
-        self._gelu = activation == "gelu"
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(…, in) → (…, out)."""
-        y = torch.ops.quantized.linear_dynamic(x.contiguous(), self._weight)
-        return nn.functional.gelu(y) if self._gelu else y
 
 
 def product(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -290,17 +290,6 @@ class TestSessions:
         with pytest.raises(InputError, match="weights: not those of the session"):
             replay(made, image, checkpoint, "cpu")
 
-    def test_eight_bits_are_near_or_refused(self, volume, checkpoint):
-        try:
-            engine = load("medsam2", checkpoint, "cpu", {"precision": "int8"})
-        except OptionError as error:
-            assert "on this processor" in str(error)
-            return
-        exact = opened(volume, model_in(torch.float32))
-        rounded = Session.on(Encodings(engine, exact.stack))
-        rounded.add(next(iter(exact.prompts.values())))
-        assert iou(rounded.slice_mask(2), exact.slice_mask(2)) > 0.9
-
     def test_two_segments_share_the_encodings(self, volume):
         session = opened(volume, model_in(torch.float32))
         session.propagate(stop_after=0)
@@ -325,7 +314,7 @@ class TestSessions:
         [
             ({"size": 3}, "has no option 'size'"),
             ({"image_size": 300}, "must be 512 or 1024"),
-            ({"precision": "int4"}, "one of auto, float32, bfloat16, int8"),
+            ({"precision": "int4"}, "one of auto, float32, bfloat16"),
         ],
     )
     def test_options_that_make_no_sense(self, checkpoint, options, reason):

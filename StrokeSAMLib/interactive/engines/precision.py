@@ -9,8 +9,7 @@ import torch
 
 from StrokeSAMLib.errors import OptionError
 
-# In int8 only the encoder's linear layers have 8 bits.
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.float32}
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _SIZE = 512
 _REPEATS = 3
 # Half the bits: where they are native they are at least this much faster; where they are emulated, 40 times slower.

@@ -26,7 +26,7 @@ from StrokeSAMLib.interactive.engines.precision import PRECISIONS, choose_precis
 from StrokeSAMLib.interactive.engines.trim import trim
 from StrokeSAMLib.interactive.memory import MIB, Footprint
 from StrokeSAMLib.interactive.slices import SlicePrompts
-from StrokeSAMLib.nets.sam2_fast import int8_error, speed_up
+from StrokeSAMLib.nets.sam2_fast import speed_up
 from StrokeSAMLib.nets.sam2_model import build, configurations
 from StrokeSAMLib.weights import file_checksum, load_weights, read_checkpoint
 
@@ -39,8 +39,6 @@ _BOX_SHIFT = 5.0
 # correction.
 _MOST_PROMPTED = 4
 _BOX_LABELS = (2, 3)
-# With VNNI the error is near 0.06, without it near 0.2.
-_MOST_INT8_ERROR = 0.1
 # Of the tiny network; the larger ones' are counted from it.
 _TINY_WEIGHTS = 38_962_498 * 4
 
@@ -276,7 +274,7 @@ _IMAGE_SIZES = ("512", "1024")
 def load(id: str, weights: Path, device: str, options: dict[str, Any]) -> Sam2Engine:
     """The engine called `id` with a checkpoint.
 
-    Options: `image_size` (512 or 1024; the network's own by default), `precision` (auto, float32, bfloat16, int8).
+    Options: `image_size` (512 or 1024; the network's own by default), `precision` (auto, float32, bfloat16).
     """
     for name in options:
         if name not in _OPTIONS:
@@ -292,17 +290,6 @@ def load(id: str, weights: Path, device: str, options: dict[str, Any]) -> Sam2En
     count = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     load_weights(model, read_checkpoint(weights), str(weights))
     model = model.to(device)
-    if precision == "int8":
-        _check_int8(model)
-    model = speed_up(model, PRECISIONS[precision], precision == "int8")
+    model = speed_up(model, PRECISIONS[precision])
     description = {"image_size": size, "precision": precision, "weights": file_checksum(weights)}
     return Sam2Engine(id, model, {**description, "bytes": count})
-
-
-def _check_int8(model: SAM2Base) -> None:
-    """Refuse 8 bits where they are not faster than 32, or wrong."""
-    if model.device.type != "cpu":
-        raise OptionError("option 'precision' is int8, which is for a CPU only")
-    error = int8_error(model)
-    if error > _MOST_INT8_ERROR:
-        raise OptionError(f"option 'precision' is int8, which is wrong by {error:.0%} on this processor; use float32")
