@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 
 from StrokeSAMLib.interactive.engines.base import Features
+from StrokeSAMLib.interactive.spill import SpillFile
 
 
 class FeatureCache:
     """Encode once: features by key, for every segment, direction and correction.
 
-    Past the budget of the device the least recently used move to the host; past the host's budget they go, and are
-    encoded again when they are asked for. On a CPU there is one tier. Safe from several threads.
+    Past the budget of the device the least recently used move to the host; past the host's budget to a temporary
+    file; past that one's they go, and are encoded again when they are asked for. On a CPU the device is the host.
+    Safe from several threads.
     """
 
-    def __init__(self, budget: int = 1 << 30, host_budget: int = 0, device: str = "cpu"):
-        """`budget` and `host_budget`, bytes: kept on `device`, and then on the host."""
+    def __init__(self, budget: int = 1 << 30, host_budget: int = 0, device: str = "cpu", disk_budget: int = 0):
+        """Bytes kept on `device`, then on the host, then on disk."""
         self._device = device
         self._total = budget + (host_budget if device != "cpu" else 0)
         self._budgets = {device: budget}
         if device != "cpu":
             self._budgets["cpu"] = host_budget
         self._tiers: dict[str, OrderedDict[Hashable, Features]] = {name: OrderedDict() for name in self._budgets}
+        self._disk = SpillFile(disk_budget)
         self._lock = threading.RLock()
 
     def get(self, key: Hashable) -> Features | None:
@@ -35,7 +38,11 @@ class FeatureCache:
                     features = features if place == self._device else features.to(self._device)
                     self.put(key, features)
                     return features
-            return None
+            features = self._disk.read(key)
+            if features is not None:
+                features = features if self._device == "cpu" else features.to(self._device)
+                self.put(key, features)
+            return features
 
     def put(self, key: Hashable, features: Features) -> None:
         """Keep `features`, as the most recently used."""
@@ -45,20 +52,13 @@ class FeatureCache:
 
     def __contains__(self, key: Hashable) -> bool:
         with self._lock:
-            return any(key in tier for tier in self._tiers.values())
+            return key in self._disk or any(key in tier for tier in self._tiers.values())
 
     @property
     def nbytes(self) -> int:
-        """What is kept, on all devices."""
+        """What is kept in memory, on all devices."""
         with self._lock:
             return sum(features.nbytes for tier in self._tiers.values() for features in tier.values())
-
-    def drop(self, unwanted: Callable[[Hashable], bool] = lambda key: True) -> None:
-        """Forget the keys that are `unwanted`; all by default."""
-        with self._lock:
-            for tier in self._tiers.values():
-                for key in [key for key in tier if unwanted(key)]:
-                    del tier[key]
 
     def spill(self) -> bool:
         """Move all from the device to the host, for good: its memory has run out. Whether there was any to move."""
@@ -78,7 +78,7 @@ class FeatureCache:
 
     @property
     def budget(self) -> int:
-        """Bytes that it may hold, on all devices."""
+        """Bytes of memory that it may take, on all devices."""
         return self._total
 
     def _shrink(self) -> None:
@@ -91,3 +91,5 @@ class FeatureCache:
                 used -= features.nbytes
                 if below is not None and self._budgets[below] > 0:
                     self._tiers[below][key] = features.to(below)
+                elif key not in self._disk:
+                    self._disk.write(key, features.to("cpu"))

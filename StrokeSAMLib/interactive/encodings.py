@@ -10,16 +10,17 @@ from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.imaging.identity import volume_hash
 from StrokeSAMLib.interactive.cache import FeatureCache
 from StrokeSAMLib.interactive.engines.base import Engine, Features
-from StrokeSAMLib.interactive.engines.trim import trim
+from StrokeSAMLib.interactive.engines.heap import trim
 from StrokeSAMLib.interactive.memory import needed
 from StrokeSAMLib.interactive.stack import SliceStack
 
 Told = TypeVar("Told")
-# Where features are made on a GPU, so many bytes of them are kept on the host when its own budget is full.
-_HOST_BUDGET = 4 << 30
+# Bytes of features. To read a slice's from disk takes 4 ms, to encode it again fifty times as long.
+_ON_CPU = {"budget": 64 << 20, "disk_budget": 4 << 30}
+_ON_GPU = {"budget": 1 << 30, "host_budget": 4 << 30}
 # Memory is given back after so many answers: what it leaves behind grows by 4 MB with each, and each time costs the
 # next answer some 20 ms.
-_TRIM_EVERY = 16
+_TRIM_EVERY = 8
 
 
 class Encodings:
@@ -36,7 +37,7 @@ class Encodings:
         self.engine = engine
         self.stack = stack
         self.volume = volume_hash(stack.reference)
-        self.cache = cache or FeatureCache(device=str(engine.device), host_budget=_HOST_BUDGET)
+        self.cache = cache or cache_for(str(engine.device))
         self._key = (engine.id, self.volume, stack.window, str(sorted(stack.plane.items())))
         self._encoding = threading.Lock()
         self.notes: list[str] = []
@@ -108,6 +109,11 @@ class Encodings:
     def wait_ahead(self, timeout: float | None = None) -> bool:
         """Wait until everything is encoded that will be; whether it is."""
         return self._ahead is None or self._ahead.wait(timeout)
+
+
+def cache_for(device: str) -> FeatureCache:
+    """An empty cache with the default budgets of an engine's device."""
+    return FeatureCache(device=device, **(_ON_CPU if device == "cpu" else _ON_GPU))
 
 
 class _Ahead:

@@ -19,6 +19,8 @@ from StrokeSAMLib.nets.packed import joined, pointwise, product
 
 # From so many tokens on, in one window, products by oneDNN outweigh the fused kernel.
 _MANY_TOKENS = 512
+# A block of windows works on about so many tokens at a time: less memory, and nearer to a core's cache.
+_STRIP = 2048
 # Makes a layer of a linear one, and of the activation after it, if any ("gelu").
 Layer = Callable[..., nn.Module]
 
@@ -76,6 +78,13 @@ class _Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(1, row, column, channel), halved in rows and columns where a stage begins."""
+        if self._window == 0:
+            return self._strip(x)
+        rows = self._window * max(1, _STRIP // (x.shape[2] * self._window))
+        return torch.cat([self._strip(part) for part in x.split(rows, dim=1)], dim=1)
+
+    def _strip(self, x: torch.Tensor) -> torch.Tensor:
+        """Whole rows of windows, of which each is on its own."""
         y = self.norm1(x)
         if self.shortcut is not None:
             x = self._pooled(self.shortcut(y).float())
@@ -101,7 +110,7 @@ class _Block(nn.Module):
     def _attention(self, qkv: torch.Tensor) -> torch.Tensor:
         """(window, row, column, channel) of windows of queries, keys and values."""
         count, rows, columns, _ = qkv.shape
-        q, k, v = qkv.view(count, rows * columns, 3, self._heads, -1).unbind(2)
+        q, k, v = qkv.reshape(count, rows * columns, 3, self._heads, -1).unbind(2)
         if self._pool is not None:
             q = self._pooled(q.reshape(count, rows, columns, -1))
             rows, columns = q.shape[1:3]

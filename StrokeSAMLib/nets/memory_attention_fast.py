@@ -66,7 +66,7 @@ class _Attention(nn.Module):
     def __init__(self, original: RoPEAttention, dtype: torch.dtype):
         super().__init__()
         self._dtype = dtype
-        self._original = [original]  # not a child: only its table of rotations is used
+        self._rotations, self._make_rotations = original.freqs_cis, original.compute_cis
         self._scale = original.internal_dim**-0.5
         self.query = PackedLinear(original.q_proj, dtype=dtype)
         self.key = PackedLinear(original.k_proj, dtype=dtype)
@@ -82,9 +82,8 @@ class _Attention(nn.Module):
         return self.out(torch.cat(parts))
 
     def _rotated(self, q: torch.Tensor, k: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        original = self._original[0]
-        if original.freqs_cis.shape[0] != len(q):
+        if len(self._rotations) != len(q):
             side = len(q) ** 0.5
-            original.freqs_cis = original.compute_cis(end_x=side, end_y=side)
-        q, k = apply_rotary_enc(q[None, None], k[None, None], original.freqs_cis, repeat_freqs_k=len(k) != len(q))
+            self._rotations = self._make_rotations(end_x=side, end_y=side)
+        q, k = apply_rotary_enc(q[None, None], k[None, None], self._rotations, repeat_freqs_k=len(k) != len(q))
         return q[0, 0], k[0, 0]

@@ -5,7 +5,7 @@ Testing/Data/filler.py, the same volume, the same prompts; they take turns; CPU 
 
     python Testing/Benchmarks/interactive.py                 # 40 slices of 512 × 512, 3 repeats
     python Testing/Benchmarks/interactive.py --size 1024 --slices 8 --repeats 1
-    python Testing/Benchmarks/interactive.py --memory 100    # peak memory, each in a process of its own
+    python Testing/Benchmarks/interactive.py --memory 100    # peak memory, each in a process of its own (Linux)
     python Testing/Benchmarks/interactive.py --lesions       # what stopping early saves, on real lesions
 """
 
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -57,9 +56,8 @@ def cpu(work: Callable[[], object]) -> tuple[float, object]:
 
 def slices_of(count: int, size: int) -> np.ndarray:
     """Smooth noise, UInt8 (slice, row, column)."""
-    noise = ndi.gaussian_filter(
-        np.random.default_rng(1).standard_normal((count, size, size)), (1, size / 60, size / 60)
-    )
+    noise = np.random.default_rng(1).standard_normal((count, size, size), np.float32)
+    noise = ndi.gaussian_filter(noise, (1, size / 60, size / 60))
     return ((noise - noise.min()) / (noise.max() - noise.min()) * 255).astype(np.uint8)
 
 
@@ -195,33 +193,46 @@ def iou(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def memory(count: int) -> None:
-    """Peak resident memory of a whole session, click and propagation of 12 slices, each in its own process."""
+    """Peak resident memory of a whole session, a click and what is propagated from it, each in a process of its own.
+
+    The slices are made here, so that what making them takes is in nobody's peak.
+    """
     peaks = {}
-    for who in ("official", "float32"):
-        command = [sys.executable, __file__, "--peak-of", who, "--slices", str(count)]
-        peaks[who] = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
-    fraction = peaks["float32"] / peaks["official"]
-    print(f"{count} slices, 512 px, peak MiB: official {peaks['official']}, ours {peaks['float32']}: {fraction:.2f}")
+    with tempfile.TemporaryDirectory() as folder:
+        volume = slices_of(count, 512)
+        np.save(Path(folder) / "volume.npy", volume)
+        write_slices(volume, Path(folder))
+        del volume
+        for who in ("nothing", "official", *PRECISIONS):
+            command = [sys.executable, __file__, "--peak-of", who, "--folder", folder]
+            peaks[who] = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
+    print(f"{count} slices, 512 px, peak MiB; of the libraries alone: {peaks['nothing']}")
+    for who in PRECISIONS:
+        fraction = peaks[who] / peaks["official"]
+        print(f"{who}: {peaks[who]} against the official {peaks['official']}: {fraction:.2f}")
 
 
-def peak_of(who: str, count: int) -> None:
-    """Click and propagate, and print the peak, MiB."""
-    volume = slices_of(count, 512)
+def peak_of(who: str, folder: Path) -> None:
+    """Click, propagate both ways, and print the peak, MiB."""
+    volume = np.load(folder / "volume.npy")
     prompts = Prompts(volume)
     if who == "official":
-        with tempfile.TemporaryDirectory() as folder:
-            write_slices(volume, Path(folder))
-            peer = Official(512)
-            peer.open(Path(folder), prompts)
-            peer.propagate(prompts, False)
-    else:
+        del volume
+        peer = Official(512)
+        for backwards in (True, False):
+            peer.open(folder, prompts)
+            peer.propagate(prompts, backwards)
+    elif who != "nothing":
         contender = Ours(512, who)
-        session = Session.on(Encodings(contender.engine, stack_along_axis(sitk.GetImageFromArray(volume), 2)))
+        image = sitk.GetImageFromArray(volume)
+        del volume
+        session = Session.on(Encodings(contender.engine, stack_along_axis(image, 2)))
         x0, y0, x1, y1 = prompts.box
         session.add(Box((x0, y0, prompts.k), (x1, y1, prompts.k)))
-        session.propagate(direction="up", stop_after=0)
-    scale = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // scale)
+        session.propagate(stop_after=0)
+    # Not getrusage's, which a process inherits from the one that started it.
+    status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+    print(int(status["VmHWM"].split()[0]) // 1024)
 
 
 def lesions() -> None:
@@ -260,11 +271,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--memory", type=int, metavar="SLICES")
     parser.add_argument("--lesions", action="store_true")
-    parser.add_argument("--peak-of", choices=("official", *PRECISIONS), help=argparse.SUPPRESS)
+    parser.add_argument("--peak-of", choices=("nothing", "official", *PRECISIONS), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.peak_of:
-        peak_of(given.peak_of, given.slices)
+        peak_of(given.peak_of, given.folder)
     elif given.memory:
         memory(given.memory)
     elif given.lesions:

@@ -535,6 +535,38 @@ class TestCache:
         cache.put("a", Seen(None, "cpu"))
         assert "a" not in cache
 
+    def test_past_the_memory_it_goes_to_disk_and_comes_back(self):
+        cache = FeatureCache(budget=250, disk_budget=1 << 20)
+        for key in "abcd":
+            cache.put(key, Seen(np.full(1000, ord(key)), "cpu"))
+        assert cache.nbytes == 200
+        for key in "abcd":
+            found = cache.get(key)
+            assert (found.pixels == ord(key)).all() and found.device == "cpu"
+        assert cache.nbytes == 200
+
+    def test_from_the_device_to_disk_and_back(self):
+        cache = FeatureCache(budget=150, device="gpu", disk_budget=1 << 20)
+        for key in "ab":
+            cache.put(key, Seen(key))
+        assert cache.get("a").device == "gpu" and cache.get("a").pixels == "a"
+
+    def test_a_full_disk_is_a_smaller_cache(self, monkeypatch):
+        def full(**arguments):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("tempfile.TemporaryFile", full)
+        cache = FeatureCache(budget=150, disk_budget=1 << 20)
+        for key in "ab":
+            cache.put(key, Seen(key, "cpu"))
+        assert "a" not in cache and cache.get("a") is None and "b" in cache
+
+    def test_no_more_on_disk_than_its_budget(self):
+        cache = FeatureCache(budget=150, disk_budget=8_050)
+        for key in "abc":
+            cache.put(key, Seen(np.full(1000, ord(key)), "cpu"))  # 8,000 bytes each on disk
+        assert "a" in cache and "b" not in cache and "c" in cache
+
 
 class TestOutOfMemory:
     """The device has memory for so many answers; then for none, until the engine is on the CPU."""

@@ -75,6 +75,13 @@ class SamFeatures:
         """The same on another device."""
         return SamFeatures(self.embedding.to(device), self.frame)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _from_array, (self.embedding.numpy(), self.frame)
+
+
+def _from_array(embedding: np.ndarray, frame: Frame) -> SamFeatures:
+    return SamFeatures(torch.from_numpy(embedding), frame)
+
 
 @dataclass(eq=False)
 class SamAnswer:

@@ -22,8 +22,8 @@ from StrokeSAMLib.errors import OptionError
 from StrokeSAMLib.interactive.engines.base import Bank, Context, Spacing
 from StrokeSAMLib.interactive.engines.boxes import box_on_square
 from StrokeSAMLib.interactive.engines.devices import choose_device, inference
+from StrokeSAMLib.interactive.engines.heap import apart, trim
 from StrokeSAMLib.interactive.engines.precision import PRECISIONS, choose_precision
-from StrokeSAMLib.interactive.engines.trim import trim
 from StrokeSAMLib.interactive.memory import MIB, Footprint
 from StrokeSAMLib.interactive.slices import SlicePrompts
 from StrokeSAMLib.nets.sam2_fast import speed_up
@@ -57,6 +57,13 @@ class Sam2Features:
     def to(self, device: str) -> Sam2Features:
         """The same on another device."""
         return Sam2Features(tuple(level.to(device) for level in self.maps))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _from_arrays, tuple(level.numpy() for level in self.maps)
+
+
+def _from_arrays(*maps: np.ndarray) -> Sam2Features:
+    return Sam2Features(tuple(torch.from_numpy(level) for level in maps))
 
 
 @dataclass(eq=False)
@@ -122,7 +129,7 @@ class Sam2Engine:
     def encode_image(self, image: torch.Tensor) -> Sam2Features:
         """The features of a normalised image, Float32 (1, 3, row, column) of the network's size."""
         found = self.model.forward_image(image)
-        return Sam2Features(tuple(found["backbone_fpn"]))
+        return Sam2Features(tuple(apart(level) for level in found["backbone_fpn"]))
 
     @inference
     def predict(
@@ -215,8 +222,8 @@ class Sam2Engine:
         memory = None
         if remember:
             # The package keeps them in bfloat16, on any device: part of what the network computes.
-            memory = found["maskmem_features"].to(torch.bfloat16)
-        return Sam2Answer(found["pred_masks"], found["obj_ptr"], found["object_score_logits"], memory)
+            memory = apart(found["maskmem_features"].to(torch.bfloat16))
+        return Sam2Answer(apart(found["pred_masks"]), found["obj_ptr"], found["object_score_logits"], memory)
 
     def _current(self, features: Sam2Features) -> tuple[list[torch.Tensor], list[torch.Tensor], list[tuple[int, int]]]:
         """Feature maps and positions as (row · column, 1, channel), and the maps' sizes."""
@@ -229,14 +236,14 @@ class Sam2Engine:
     def _outputs(self, bank: Bank) -> dict[str, dict[int, dict[str, Any]]]:
         """The memory as the network's `track_step` takes it."""
 
+        position: list[torch.Tensor] = []  # the same of all
+
         def output(answer: Sam2Answer) -> dict[str, Any]:
             memory = answer.memory.to(self.device)
-            position = self.model.memory_encoder.position_encoding(memory.float())
-            return {
-                "maskmem_features": memory,
-                "maskmem_pos_enc": [position],
-                "obj_ptr": answer.pointer.to(self.device),
-            }
+            if not position:
+                position.append(self.model.memory_encoder.position_encoding(memory.float()))
+            pointer = answer.pointer.to(self.device)
+            return {"maskmem_features": memory, "maskmem_pos_enc": position, "obj_ptr": pointer}
 
         # Answers of box propagation were never remembered.
         tracked = {k: output(answer) for k, answer in bank.tracked.items() if answer.memory is not None}
