@@ -20,9 +20,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from StrokeSAMLib.errors import Cancelled, OptionError, StrokeSAMError
-from StrokeSAMLib.lesion.options import describe_options
 from StrokeSAMLib.lesion.registry import METHODS, find_method
 from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.options import describe_options
 from StrokeSAMLib.version import __version__
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.imaging.identity import volume_hash
 from StrokeSAMLib.interactive.cache import FeatureCache
 from StrokeSAMLib.interactive.engines.base import Engine, Features
-from StrokeSAMLib.interactive.engines.heap import trim
+from StrokeSAMLib.interactive.engines.trim import trim
 from StrokeSAMLib.interactive.memory import needed
 from StrokeSAMLib.interactive.stack import SliceStack
 

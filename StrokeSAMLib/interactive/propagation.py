@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from StrokeSAMLib.errors import InputError, OptionError
 from StrokeSAMLib.interactive.encodings import Encodings
 from StrokeSAMLib.interactive.engines.base import Answer, Bank, Context
+from StrokeSAMLib.interactive.state import NOTHING
 
 DIRECTIONS = ("up", "down", "both")
 POLICIES = ("memory", "box")
@@ -25,9 +25,6 @@ Step = tuple[int, Answer]
 Advance = Callable[[int], Answer]
 # Masks that agree this well, on this many slices in a row, would go on agreeing.
 _AGREE_DICE, _AGREE_SLICES = 0.99, 3
-
-
-_NONE: Mapping = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ def propagate(
     encodings: Encodings,
     prompted: Mapping[int, Answer],
     plan: Plan,
-    former: Mapping[int, Answer] = _NONE,
+    former: Mapping[int, Answer] = NOTHING,
     corrected: frozenset[int] = frozenset(),
 ) -> Iterator[Step]:
     """Answers on slices without prompts, outward, both directions in turn.

@@ -10,7 +10,7 @@ from typing import Any
 from StrokeSAMLib.interactive.engines.base import Answer
 from StrokeSAMLib.interactive.slices import Placed
 
-_NONE: Mapping = MappingProxyType({})
+NOTHING: Mapping = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class State:
         action: what led here from the state before, as it is written to a file.
     """
 
-    prompts: Mapping[int, Placed] = field(default_factory=lambda: _NONE)
-    prompted: Mapping[int, Answer] = field(default_factory=lambda: _NONE)
-    tracked: Mapping[int, Answer] = field(default_factory=lambda: _NONE)
+    prompts: Mapping[int, Placed] = field(default_factory=lambda: NOTHING)
+    prompted: Mapping[int, Answer] = field(default_factory=lambda: NOTHING)
+    tracked: Mapping[int, Answer] = field(default_factory=lambda: NOTHING)
     corrected: frozenset[int] = frozenset()
     action: Mapping[str, Any] | None = None
 

@@ -39,9 +39,9 @@ from StrokeSAMLib.imaging.morphology import (
     masked_gaussian,
     remove_small,
 )
-from StrokeSAMLib.lesion.options import option
 from StrokeSAMLib.lesion.result import LesionResult
 from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.options import option
 
 _TUNED = "docs/methods.md, synthetic infarcts"
 # Voxels of at least this size (x, y, z), mm: finer ones hold only noise at the scale of the smoothing.

@@ -31,9 +31,9 @@ from StrokeSAMLib.imaging.geometry import (
 from StrokeSAMLib.imaging.mirror import find_plane
 from StrokeSAMLib.imaging.morphology import FULL, fill_holes, gaussian, hysteresis, remove_small
 from StrokeSAMLib.imaging.skull_base import skull_base
-from StrokeSAMLib.lesion.options import option
 from StrokeSAMLib.lesion.result import LesionResult
 from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.options import option
 
 _TUNED = "docs/methods.md, one public patient"
 _PURUSHOTHAM = "Purushotham et al. 2015, J Cereb Blood Flow Metab 35:1249"

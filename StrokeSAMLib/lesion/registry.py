@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from StrokeSAMLib.errors import InputError, OptionError
-from StrokeSAMLib.lesion.options import build_options
 from StrokeSAMLib.monitor import Monitor, ProgressCallback
+from StrokeSAMLib.options import build_options
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -81,7 +81,7 @@ class Method:
 
     def build_options(self, given: Mapping[str, Any]) -> Any:
         """This method's options with the values `given`; `OptionError` where one is unknown or out of range."""
-        return build_options(self.options_class(), given, self.id)
+        return build_options(self.options_class(), given, f"method {self.id}")
 
     def run(self, inputs: Mapping[str, sitk.Image], options: Mapping[str, Any], monitor: Monitor) -> LesionResult:
         """Check inputs and options, and segment."""

@@ -7,22 +7,18 @@ and 8 are one with those of the mask head that follow them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from sam2.modeling.backbones.hieradet import MultiScaleBlock
 from sam2.modeling.sam2_base import SAM2Base
 from torch import nn
 
-from StrokeSAMLib.nets.packed import joined, pointwise, product
+from StrokeSAMLib.nets.packed import PackedLinear, joined, pointwise, product
 
 # From so many tokens on, in one window, products by oneDNN outweigh the fused kernel.
 _MANY_TOKENS = 512
 # A block of windows works on about so many tokens at a time: less memory, and nearer to a core's cache.
 _STRIP = 2048
-# Makes a layer of a linear one, and of the activation after it, if any ("gelu").
-Layer = Callable[..., nn.Module]
 
 
 class FastEncoder(nn.Module):
@@ -30,22 +26,21 @@ class FastEncoder(nn.Module):
 
     Args:
         model: whose encoder it is.
-        layer: what its linear layers become.
-        dtype: of what those give.
+        dtype: of what its linear layers give.
     """
 
-    def __init__(self, model: SAM2Base, layer: Layer, dtype: torch.dtype):
+    def __init__(self, model: SAM2Base, dtype: torch.dtype):
         super().__init__()
         trunk, head = model.image_encoder.trunk, model.sam_mask_decoder
         self.patch_embed = trunk.patch_embed
-        self.blocks = nn.ModuleList(_Block(block, layer, dtype) for block in trunk.blocks)
+        self.blocks = nn.ModuleList(_Block(block, dtype) for block in trunk.blocks)
         self._ends = trunk.stage_ends
         self._position = trunk._get_pos_embed((model.image_size // 4,) * 2).detach()
         # From the coarsest to the finest.
         coarsest, top, middle, fine = (pointwise(convolution.conv) for convolution in model.image_encoder.neck.convs)
-        self.fine = layer(joined(fine, pointwise(head.conv_s0)))
-        self.middle = layer(joined(middle, pointwise(head.conv_s1)))
-        self.top, self.coarsest = layer(top), layer(coarsest)
+        self.fine = PackedLinear(joined(fine, pointwise(head.conv_s0)), dtype=dtype)
+        self.middle = PackedLinear(joined(middle, pointwise(head.conv_s1)), dtype=dtype)
+        self.top, self.coarsest = PackedLinear(top, dtype=dtype), PackedLinear(coarsest, dtype=dtype)
 
     def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
         """Float32 (1, 3, row, column) of the network's size."""
@@ -63,17 +58,18 @@ class FastEncoder(nn.Module):
 class _Block(nn.Module):
     """A block of Hiera on (1, row, column, channel); what is added up stays float32."""
 
-    def __init__(self, original: MultiScaleBlock, layer: Layer, dtype: torch.dtype):
+    def __init__(self, original: MultiScaleBlock, dtype: torch.dtype):
         super().__init__()
         self._dtype = dtype
         self._window = original.window_size
         self._heads = original.attn.num_heads
         self._pool = original.pool
         self.norm1, self.norm2 = original.norm1, original.norm2
-        self.qkv, self.out = layer(original.attn.qkv), layer(original.attn.proj)
-        self.shortcut = layer(original.proj) if original.dim != original.dim_out else None
+        self.qkv = PackedLinear(original.attn.qkv, dtype=dtype)
+        self.out = PackedLinear(original.attn.proj, dtype=dtype)
+        self.shortcut = PackedLinear(original.proj, dtype=dtype) if original.dim != original.dim_out else None
         wide, narrow = original.mlp.layers
-        self.wide, self.narrow = layer(wide, "gelu"), layer(narrow)
+        self.wide, self.narrow = PackedLinear(wide, "gelu", dtype), PackedLinear(narrow, dtype=dtype)
         self._padding = original.attn.qkv.bias.detach().to(dtype)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from StrokeSAMLib.imaging.identity import file_hash
 from StrokeSAMLib.imaging.writing import replacing
 from StrokeSAMLib.lesion.result import LesionResult
 from StrokeSAMLib.report.measurements import measure
@@ -59,20 +60,12 @@ def schema() -> dict[str, Any]:
 
 
 def _input(path: Path) -> dict[str, str]:
-    return {"file": path.name, "sha256": _series_hash(path) if path.is_dir() else _file_hash(path)}
-
-
-def _file_hash(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return {"file": path.name, "sha256": _series_hash(path) if path.is_dir() else file_hash(path)}
 
 
 def _series_hash(folder: Path) -> str:
     """The hash of the sorted hashes of the folder's files: neither names nor their order count."""
-    hashes = sorted(_file_hash(path) for path in folder.iterdir() if path.is_file())
+    hashes = sorted(file_hash(path) for path in folder.iterdir() if path.is_file())
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import zipfile
 from collections.abc import Mapping
@@ -18,15 +17,6 @@ State = dict[str, torch.Tensor]
 _WITHIN = ("model", "model_state_dict", "state_dict", "network_weights")
 _PREFIXES = ("sam2_model.", "module.", "model.")
 _NAMED = 3
-
-
-def file_checksum(path: Path) -> str:
-    """SHA-256 of the file."""
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def read_checkpoint(path: Path) -> State:

@@ -1,28 +1,37 @@
 """Meaningful masks through the real SAM 2 path: a very small network, trained by Testing/train_micro_sam2.py."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 from helpers import ROOT
 from scipy import ndimage as ndi
 
+from StrokeSAMLib.errors import OptionError
 from StrokeSAMLib.interactive import Box, Session
 from StrokeSAMLib.interactive.encodings import Encodings
 from StrokeSAMLib.interactive.engines.sam2 import Sam2Engine
 from StrokeSAMLib.interactive.stack import stack_along_axis
+from StrokeSAMLib.nets import encoder_openvino
+from StrokeSAMLib.nets.sam2_fast import speed_up
 from StrokeSAMLib.nets.sam2_model import build
 from StrokeSAMLib.weights import load_weights, read_checkpoint
 
 DATA = ROOT / "Testing" / "Data"
 
 
-@pytest.fixture(scope="module")
-def engine():
+def micro_sam2():
     model = build(json.loads((DATA / "micro_sam2.json").read_text("utf-8")))
     load_weights(model, read_checkpoint(DATA / "micro_sam2.pt"), "micro_sam2.pt")
-    return Sam2Engine("micro", model)
+    return model
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return Sam2Engine("micro", micro_sam2())
 
 
 def phantom(seed):
@@ -71,3 +80,27 @@ def test_it_stops_where_the_object_ends(engine):
 
 def test_a_checkpoint_of_less_than_four_megabytes():
     assert (DATA / "micro_sam2.pt").stat().st_size <= 4 << 20
+
+
+class TestOpenVino:
+    """Another encoder, where it computes the same."""
+
+    def test_the_same_masks(self, engine):
+        image, truth = phantom(0)
+        other = Sam2Engine("micro", speed_up(micro_sam2(), torch.float32, "openvino"))
+        masks = []
+        for each in (engine, other):
+            session = boxed(each, image, truth)
+            session.propagate()
+            masks.append(sitk.GetArrayFromImage(session.mask()) > 0)
+        assert dice(*masks) > 0.999
+
+    def test_refused_where_it_errs(self, monkeypatch):
+        monkeypatch.setitem(encoder_openvino._MOST_ERROR, torch.float32, 1e-12)
+        with pytest.raises(OptionError, match=r"errs by .*; use encoder=torch"):
+            speed_up(micro_sam2(), torch.float32, "openvino")
+
+    def test_refused_where_it_is_missing(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "openvino", None)
+        with pytest.raises(OptionError, match="not installed: pip install openvino"):
+            speed_up(micro_sam2(), torch.float32, "openvino")

@@ -313,8 +313,8 @@ class TestSessions:
         ("options", "reason"),
         [
             ({"size": 3}, "has no option 'size'"),
-            ({"image_size": 300}, "must be 512 or 1024"),
-            ({"precision": "int4"}, "one of auto, float32, bfloat16"),
+            ({"image_size": 300}, "must be 0 or 512 or 1024"),
+            ({"precision": "int4"}, "must be auto or float32 or bfloat16"),
         ],
     )
     def test_options_that_make_no_sense(self, checkpoint, options, reason):

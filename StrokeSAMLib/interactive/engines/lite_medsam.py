@@ -7,24 +7,23 @@ script, slice 0 is a slice like any other.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from StrokeSAMLib.errors import OptionError
 from StrokeSAMLib.imaging.area_resize import area_resize
+from StrokeSAMLib.imaging.identity import file_hash
 from StrokeSAMLib.interactive.engines.boxes import SliceBox
-from StrokeSAMLib.interactive.engines.sam import Frame, Recipe, SamEngine, loaded
+from StrokeSAMLib.interactive.engines.sam import Frame, Recipe, SamEngine, loaded, to_unit
 from StrokeSAMLib.interactive.memory import MIB
 from StrokeSAMLib.nets.sam_models import lite_medsam, swift_medsam
-from StrokeSAMLib.weights import file_checksum
+from StrokeSAMLib.options import build_options, option
 
 _SIZE = 256
 _SHIFT = 3.0
-_MOST_LABEL = 255
 # Against a box that came out of this grid, went to the slice's pixels and comes back a rounding below what it was.
 _ROUNDING = 1e-4
 
@@ -38,9 +37,7 @@ class LiteMedSamEngine(SamEngine):
 
 def _image(pixels: np.ndarray, used: tuple[int, int]) -> np.ndarray:
     """Resized by area, then from the slice's least to its greatest value."""
-    grey = np.rint(area_resize(pixels, used)).astype(np.float32)
-    span = max(float(grey.max() - grey.min()), 1e-8)
-    return np.broadcast_to((grey - grey.min()) / span, (3, *used))
+    return to_unit(np.rint(area_resize(pixels, used)).astype(np.float32))
 
 
 def next_box(mask: np.ndarray, size: int, label: int = 1) -> SliceBox:
@@ -78,14 +75,16 @@ def compatible(recipe: Recipe, label: int) -> Recipe:
     return replace(recipe, next_box=partial(next_box, label=label))
 
 
+@dataclass(frozen=True)
+class Options:
+    """Of both engines."""
+
+    compatible_label: int = option(1, "outline as the published script makes it for this label", least=1, most=255)
+
+
 def load(id: str, weights: Path, device: str, options: dict[str, Any]) -> LiteMedSamEngine:
-    """The engine called `id` with a checkpoint. Options: `compatible_label`, 1 to 255: see the module."""
-    for name in options:
-        if name != "compatible_label":
-            raise OptionError(f"engine {id} has no option '{name}'; it has: compatible_label")
-    label = str(options.get("compatible_label", 1))
-    if not (label.isdigit() and 1 <= int(label) <= _MOST_LABEL):
-        raise OptionError(f"option 'compatible_label' is {label}; it must be 1 to {_MOST_LABEL}")
-    recipe = compatible(RECIPES[id], int(label))
-    description = {**options, "weights": file_checksum(weights)}
+    """The engine called `id` with a checkpoint."""
+    chosen = build_options(Options, options, f"engine {id}")
+    recipe = compatible(RECIPES[id], chosen.compatible_label)
+    description = {**asdict(chosen), "weights": file_hash(weights)}
     return LiteMedSamEngine(id, loaded(recipe, weights, device), recipe, description)

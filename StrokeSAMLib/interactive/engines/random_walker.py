@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import scipy.ndimage as ndi
 
-from StrokeSAMLib.errors import OptionError
 from StrokeSAMLib.interactive.engines.appearance import Appearance
 from StrokeSAMLib.interactive.engines.base import Answer, Context, Spacing
 from StrokeSAMLib.interactive.engines.walker_solver import walk
 from StrokeSAMLib.interactive.memory import MIB, Footprint
 from StrokeSAMLib.interactive.slices import SlicePrompts
+from StrokeSAMLib.options import NoOptions, build_options
 
 # The numbers were tuned on three RECIST lesions and three phantoms (docs/interactive.md).
 # The grid on which the walker walks has at most so many pixels a side.
@@ -314,8 +314,7 @@ def _without_holes(mask: np.ndarray, open_at: list[tuple[int, int]]) -> np.ndarr
 
 def load(id: str, weights: Any, device: str, options: dict[str, Any]) -> RandomWalker:
     """The engine; it has no options."""
-    if options:
-        raise OptionError(f"engine {id} has no option '{next(iter(options))}'")
+    build_options(NoOptions, options, f"engine {id}")
     return RandomWalker()
 
 

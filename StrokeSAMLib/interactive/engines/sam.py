@@ -12,15 +12,17 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from StrokeSAMLib.errors import OptionError
+from StrokeSAMLib.imaging.identity import file_hash
 from StrokeSAMLib.interactive.engines.base import Context, Spacing
 from StrokeSAMLib.interactive.engines.boxes import SliceBox, box_on_square
 from StrokeSAMLib.interactive.engines.devices import choose_device, inference
+from StrokeSAMLib.interactive.engines.packed_mask import PackedMask
 from StrokeSAMLib.interactive.memory import MIB, Footprint
 from StrokeSAMLib.interactive.slices import SlicePrompts
 from StrokeSAMLib.nets.packed import pack_linear_layers
 from StrokeSAMLib.nets.sam_models import PromptedSam, sam_med2d, sam_vit_b
-from StrokeSAMLib.weights import file_checksum, load_weights, read_checkpoint
+from StrokeSAMLib.options import NoOptions, build_options
+from StrokeSAMLib.weights import load_weights, read_checkpoint
 
 # ImageNet's, on 0…255.
 _MEAN, _SD = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
@@ -89,14 +91,14 @@ class SamAnswer:
 
     logits: torch.Tensor
     frame: Frame
-    _mask: np.ndarray | None = field(default=None, repr=False)
+    _mask: PackedMask | None = field(default=None, repr=False)
 
     def mask(self, shape: tuple[int, int]) -> np.ndarray:
         """Bool (row, column)."""
         if self._mask is None:
             with torch.inference_mode():
-                self._mask = np.packbits((self.frame.to_slice(self.logits.float())[0, 0] > 0).cpu().numpy())
-        return np.unpackbits(self._mask, count=shape[0] * shape[1]).reshape(shape).view(bool)
+                self._mask = PackedMask.of((self.frame.to_slice(self.logits.float())[0, 0] > 0).cpu().numpy())
+        return self._mask.unpacked()
 
 
 @dataclass(frozen=True)
@@ -230,9 +232,13 @@ def _normalised(how: Image.Resampling) -> Callable[[np.ndarray, tuple[int, int]]
 
 def _stretched_to_unit(pixels: np.ndarray, used: tuple[int, int]) -> np.ndarray:
     """Resized, then from the slice's least to its greatest value: MedSAM's way."""
-    grey = _resized(pixels, used, Image.Resampling.BICUBIC)
+    return to_unit(_resized(pixels, used, Image.Resampling.BICUBIC))
+
+
+def to_unit(grey: np.ndarray) -> np.ndarray:
+    """(row, column) from its least to its greatest value, as three channels."""
     span = max(float(grey.max() - grey.min()), 1e-8)
-    return np.broadcast_to((grey - grey.min()) / span, (3, *used))
+    return np.broadcast_to((grey - grey.min()) / span, (3, *grey.shape))
 
 
 # Grid of the embedding, memory of the network and of its work.
@@ -248,9 +254,8 @@ RECIPES = {
 
 def load(id: str, weights: Path, device: str, options: dict[str, Any]) -> SamEngine:
     """The engine called `id` with a checkpoint; it has no options."""
-    if options:
-        raise OptionError(f"engine {id} has no option '{next(iter(options))}'")
-    return SamEngine(id, loaded(RECIPES[id], weights, device), RECIPES[id], {"weights": file_checksum(weights)})
+    build_options(NoOptions, options, f"engine {id}")
+    return SamEngine(id, loaded(RECIPES[id], weights, device), RECIPES[id], {"weights": file_hash(weights)})
 
 
 def loaded(recipe: Recipe, weights: Path, device: str) -> PromptedSam:

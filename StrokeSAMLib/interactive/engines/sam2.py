@@ -18,17 +18,20 @@ import torch.nn.functional as F
 from PIL import Image
 from sam2.modeling.sam2_base import SAM2Base
 
-from StrokeSAMLib.errors import OptionError
+from StrokeSAMLib.imaging.identity import file_hash
+from StrokeSAMLib.interactive.engines.apart import apart
 from StrokeSAMLib.interactive.engines.base import Bank, Context, Spacing
 from StrokeSAMLib.interactive.engines.boxes import box_on_square
 from StrokeSAMLib.interactive.engines.devices import choose_device, inference
-from StrokeSAMLib.interactive.engines.heap import apart, trim
+from StrokeSAMLib.interactive.engines.packed_mask import PackedMask
 from StrokeSAMLib.interactive.engines.precision import PRECISIONS, choose_precision
+from StrokeSAMLib.interactive.engines.trim import trim
 from StrokeSAMLib.interactive.memory import MIB, Footprint
 from StrokeSAMLib.interactive.slices import SlicePrompts
-from StrokeSAMLib.nets.sam2_fast import speed_up
+from StrokeSAMLib.nets.sam2_fast import ENCODERS, speed_up
 from StrokeSAMLib.nets.sam2_model import build, configurations
-from StrokeSAMLib.weights import file_checksum, load_weights, read_checkpoint
+from StrokeSAMLib.options import build_options, option
+from StrokeSAMLib.weights import load_weights, read_checkpoint
 
 # ImageNet's, with which every SAM was trained.
 _MEAN, _SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -80,14 +83,13 @@ class Sam2Answer:
     pointer: torch.Tensor
     score: torch.Tensor
     memory: torch.Tensor | None = None
-    _masks: dict[tuple[int, int], np.ndarray] = field(default_factory=dict, repr=False)
+    _mask: PackedMask | None = field(default=None, repr=False)
 
     def mask(self, shape: tuple[int, int]) -> np.ndarray:
         """Bool (row, column): where the logits, bilinear, are above 0."""
-        if shape not in self._masks:
-            self._masks = {shape: np.packbits(self._threshold(shape))}
-        bits = np.unpackbits(self._masks[shape], count=shape[0] * shape[1])
-        return bits.reshape(shape).view(bool)
+        if self._mask is None or self._mask.shape != shape:
+            self._mask = PackedMask.of(self._threshold(shape))
+        return self._mask.unpacked()
 
     def _threshold(self, shape: tuple[int, int]) -> np.ndarray:
         with torch.inference_mode():
@@ -274,29 +276,25 @@ class Sam2Engine:
         return (smooth >= 0.5).float()
 
 
-_OPTIONS = ("image_size", "precision")
-_IMAGE_SIZES = ("512", "1024")
+@dataclass(frozen=True)
+class Options:
+    """Of every SAM 2."""
+
+    image_size: int = option(0, "side of the network's input", "pixels; 0: its own", choices=(0, 512, 1024))
+    precision: str = option("auto", "of the encoder and of memory attention", choices=("auto", *PRECISIONS))
+    encoder: str = option("torch", "what runs the image encoder on a CPU", choices=tuple(ENCODERS))
 
 
 def load(id: str, weights: Path, device: str, options: dict[str, Any]) -> Sam2Engine:
-    """The engine called `id` with a checkpoint.
-
-    Options: `image_size` (512 or 1024; the network's own by default), `precision` (auto, float32, bfloat16).
-    """
-    for name in options:
-        if name not in _OPTIONS:
-            raise OptionError(f"engine {id} has no option '{name}'; it has: {', '.join(_OPTIONS)}")
+    """The engine called `id` with a checkpoint."""
+    chosen = build_options(Options, options, f"engine {id}")
     configuration = configurations()[id]
-    wanted = str(options.get("image_size", configuration["image_size"]))
-    if wanted not in _IMAGE_SIZES:
-        raise OptionError(f"option 'image_size' is {wanted}; it must be {' or '.join(_IMAGE_SIZES)}")
-    size = int(wanted)
+    size = chosen.image_size or configuration["image_size"]
     device = choose_device(device)
-    precision = choose_precision(options.get("precision", "auto"), device)
+    precision = choose_precision(chosen.precision, device)
     model = build({**configuration, "image_size": size}, _MOST_PROMPTED)
     count = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     load_weights(model, read_checkpoint(weights), str(weights))
-    model = model.to(device)
-    model = speed_up(model, PRECISIONS[precision])
-    description = {"image_size": size, "precision": precision, "weights": file_checksum(weights)}
-    return Sam2Engine(id, model, {**description, "bytes": count})
+    model = speed_up(model.to(device), PRECISIONS[precision], chosen.encoder)
+    how = {"image_size": size, "precision": precision, "encoder": chosen.encoder, "weights": file_hash(weights)}
+    return Sam2Engine(id, model, {**how, "bytes": count})

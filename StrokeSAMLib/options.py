@@ -1,4 +1,4 @@
-"""The options of a method: a frozen dataclass whose fields carry help, unit, range and source."""
+"""The options of a method or an engine: a frozen dataclass whose fields carry help, unit, range and source."""
 
 from __future__ import annotations
 
@@ -12,9 +12,15 @@ T = TypeVar("T")
 
 
 def option(
-    default: Any, help: str, unit: str = "", least: float | None = None, most: float | None = None, source: str = ""
+    default: Any,
+    help: str,
+    unit: str = "",
+    least: float | None = None,
+    most: float | None = None,
+    source: str = "",
+    choices: tuple[Any, ...] = (),
 ) -> Any:
-    """A documented field of a method's option class.
+    """A documented field of an option class.
 
     Args:
         default: its value when the user says nothing; its type is the option's type (float, int, bool or str).
@@ -22,13 +28,17 @@ def option(
         unit: "mm", "HU", "ml", …
         least, most: the permitted range, ends included.
         source: the paper or the measurement that the default comes from.
+        choices: the only values it may have.
     """
-    about = {"help": help, "unit": unit, "least": least, "most": most, "source": source}
+    about = {"help": help, "unit": unit, "least": least, "most": most, "source": source, "choices": choices}
     return dataclasses.field(default=default, metadata=about)
 
 
-def build_options(options_class: type[T], given: Mapping[str, Any], method: str) -> T:
+def build_options(options_class: type[T], given: Mapping[str, Any], owner: str) -> T:
     """`options_class` with the values `given`, converted from text where they are text, and checked.
+
+    Args:
+        owner: whose they are, as an error says it: "method asymmetry".
 
     Raises:
         OptionError: an unknown name, a value of the wrong type or outside its range.
@@ -36,8 +46,13 @@ def build_options(options_class: type[T], given: Mapping[str, Any], method: str)
     fields = {field.name: field for field in dataclasses.fields(options_class)}  # type: ignore[arg-type]
     for name in given:
         if name not in fields:
-            raise OptionError(f"method {method} has no option '{name}'; it has: {', '.join(fields)}")
+            raise OptionError(f"{owner} has no option '{name}'; it has: {', '.join(fields) or 'none'}")
     return options_class(**{name: _checked(fields[name], value) for name, value in given.items()})
+
+
+@dataclasses.dataclass(frozen=True)
+class NoOptions:
+    """Of what has no options."""
 
 
 def describe_options(options_class: type) -> list[tuple[str, str, str, str, str, str]]:
@@ -45,20 +60,26 @@ def describe_options(options_class: type) -> list[tuple[str, str, str, str, str,
     rows = []
     for field in dataclasses.fields(options_class):
         about = field.metadata
-        span = "" if about["least"] is None and about["most"] is None else _span(about["least"], about["most"])
-        rows.append((field.name, str(field.default), about["unit"], span, about["help"], about["source"]))
+        rows.append((field.name, str(field.default), about["unit"], _range(about), about["help"], about["source"]))
     return rows
 
 
 def _checked(field: dataclasses.Field, value: Any) -> Any:
     converted = _convert(field, value)
-    least, most = field.metadata["least"], field.metadata["most"]
-    if (least is not None and not converted >= least) or (most is not None and not converted <= most):
-        raise OptionError(f"option '{field.name}' is {value}; it must be {_span(least, most)}")
+    least, most, choices = (field.metadata[name] for name in ("least", "most", "choices"))
+    too_little, too_much = least is not None and not converted >= least, most is not None and not converted <= most
+    if too_little or too_much or (choices and converted not in choices):
+        raise OptionError(f"option '{field.name}' is {value}; it must be {_range(field.metadata)}")
     return converted
 
 
-def _span(least: float | None, most: float | None) -> str:
+def _range(about: Mapping[str, Any]) -> str:
+    """What is permitted, in words; empty where everything is."""
+    least, most = about["least"], about["most"]
+    if about["choices"]:
+        return " or ".join(str(choice) for choice in about["choices"])
+    if least is None and most is None:
+        return ""
     if most is None:
         return f"{least:g} or more"
     return f"{most:g} or less" if least is None else f"{least:g} to {most:g}"
