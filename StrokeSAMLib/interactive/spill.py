@@ -43,7 +43,7 @@ class SpillFile:
         parts = [head, *(array.raw() for array in arrays)]
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix="StrokeSAM-")  # noqa: SIM115: open as long as this is
+                self._file = tempfile.TemporaryFile(prefix="StrokeSAM-")  # noqa: SIM115
             self._file.seek(self._end)
             for part in parts:
                 self._file.write(part)
