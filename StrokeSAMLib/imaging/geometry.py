@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import SimpleITK as sitk
 
@@ -48,6 +50,35 @@ def resample_like(
 ) -> sitk.Image:
     """`image` on the grid of `reference`; voxels beyond `image` hold `outside`."""
     return sitk.Resample(image, reference, sitk.Transform(), interpolator, outside, image.GetPixelID())
+
+
+@dataclass(frozen=True)
+class Patch:
+    """The part of a mask that holds something.
+
+    Attributes:
+        image: UInt8, in its place; one voxel where the mask is empty.
+        start: index (i, j, k) of its first voxel in the mask.
+        size: of the whole mask.
+    """
+
+    image: sitk.Image
+    start: tuple[int, int, int]
+    size: tuple[int, int, int]
+
+
+def patch_of(mask: sitk.Image) -> Patch:
+    """The smallest box of voxels around what is not 0."""
+    voxels = sitk.GetArrayViewFromImage(mask)
+    box = [slice(0, 1)] * 3
+    for axis in range(3):
+        # Each axis narrows what the next has to be searched in.
+        found = np.flatnonzero(voxels[tuple(box[:axis])].any(axis=tuple(n for n in range(3) if n != axis)))
+        if len(found) == 0:
+            break
+        box[axis] = slice(int(found[0]), int(found[-1]) + 1)
+    cut = mask[box[2], box[1], box[0]]
+    return Patch(sitk.Cast(cut, sitk.sitkUInt8), tuple(part.start for part in reversed(box)), mask.GetSize())
 
 
 def mask_like(mask: sitk.Image, reference: sitk.Image) -> sitk.Image:

@@ -59,12 +59,42 @@ def read_document(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise InputError(f"{path}: not JSON: {error}") from None
+    try:
+        return check_document(made)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def check_document(made: Any) -> dict[str, Any]:
+    """`made`, if it has the form of a session's document.
+
+    Raises:
+        InputError: it has not.
+    """
     missing = [key for key in _FORM if not isinstance(made, dict) or key not in made]
     if missing:
-        raise InputError(f"{path}: not a session: {missing[0]} is missing")
+        raise InputError(f"not a session: {missing[0]} is missing")
     if made["schema_version"] != SCHEMA_VERSION:
-        raise InputError(f"{path}: of version {made['schema_version']}; this StrokeSAM reads {SCHEMA_VERSION}")
+        raise InputError(f"of version {made['schema_version']}; this StrokeSAM reads {SCHEMA_VERSION}")
     return made
+
+
+def prompts_of(made: Mapping[str, Any]) -> dict[int, Prompt]:
+    """The prompts by number that a document ends with, without doing anything again.
+
+    Raises:
+        InputError: it cannot be followed.
+    """
+    prompts: dict[int, Prompt] = {}
+    try:
+        for action in map(_action_back, made["actions"]):
+            if action["do"] in ("add", "change"):
+                prompts[int(action["number"])] = action["prompt"]
+            elif action["do"] == "remove":
+                del prompts[int(action["number"])]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"session: cannot be followed: {type(error).__name__}: {error}") from None
+    return prompts
 
 
 def replay(

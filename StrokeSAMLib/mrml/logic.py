@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import slicer
 
 from StrokeSAMLib.errors import Cancelled, InputError, StrokeSAMError
-from StrokeSAMLib.mrml.segments import SegmentWriter
+from StrokeSAMLib.mrml.interactive import InteractiveSegment, savedSession
+from StrokeSAMLib.mrml.segments import SegmentWriter, newSegmentation, toSegmentationFrame
+from StrokeSAMLib.mrml.space import viewPlane
+from StrokeSAMLib.mrml.tags import PROVENANCE, writeTag
 from StrokeSAMLib.mrml.terminology import INFARCT
-from StrokeSAMLib.mrml.volumes import imageFromVolumeNode, isBent, labelmapForVolume, volumeNodeFromImage
+from StrokeSAMLib.mrml.volumes import VolumeSnapshot, labelmapForVolume, snapshotOf, volumeNodeFromImage
 
 if TYPE_CHECKING:
-    import SimpleITK as sitk
-
+    from StrokeSAMLib.interactive import Session
     from StrokeSAMLib.lesion import LesionResult
-
-PROVENANCE_TAG = "StrokeSAM.Provenance"
 
 
 @dataclass(frozen=True)
@@ -29,19 +29,26 @@ class Request:
 
     Attributes:
         method: id of the method.
-        images: by key, in the world (LPS).
-        names: the volumes' names by key, for errors.
+        volumes: by key.
         options: of the method.
         volumeId: id of the node that the result belongs to.
-        notes: what the user should know of the inputs, one line each.
     """
 
     method: str
-    images: dict[str, sitk.Image]
-    names: dict[str, str]
+    volumes: dict[str, VolumeSnapshot]
     options: dict[str, Any]
     volumeId: str
-    notes: tuple[str, ...]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The volumes' names by key, for errors."""
+        return {key: volume.name for key, volume in self.volumes.items()}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the inputs, one line each."""
+        bent = (volume.name for volume in self.volumes.values() if volume.bent)
+        return tuple(f"{name}: resampled, since its transform is not rigid" for name in bent)
 
     def run(
         self, progress: Callable[[float, str], None] | None = None, cancel: threading.Event | None = None
@@ -50,7 +57,8 @@ class Request:
         from StrokeSAMLib.lesion import segment
 
         try:
-            return segment(self.images, self.method, progress, cancel, **self.options)
+            images = {key: volume.image() for key, volume in self.volumes.items()}
+            return segment(images, self.method, progress, cancel, **self.options)
         except InputError as error:
             raise error.naming(self.names) from None
 
@@ -101,7 +109,7 @@ class StrokeSAMLogic:
         return self.apply(request, result, segmentationNode, segmentId)
 
     def prepare(self, inputs: Mapping[str, slicer.vtkMRMLScalarVolumeNode], method: str, **options: Any) -> Request:
-        """Copy the volumes out of the scene. Main thread."""
+        """Take the volumes as they are now out of the scene. Main thread."""
         from StrokeSAMLib.lesion import find_method
 
         chosen = find_method(method)
@@ -111,15 +119,8 @@ class StrokeSAMLogic:
         for node in given.values():
             if not self._scene.IsNodePresent(node):
                 raise InputError(f"{node.GetName()}: the volume is not in the scene")
-        bent = [node.GetName() for node in given.values() if node.IsA("vtkMRMLScalarVolumeNode") and isBent(node)]
-        return Request(
-            method=method,
-            images={key: imageFromVolumeNode(node) for key, node in given.items()},
-            names={key: node.GetName() for key, node in given.items()},
-            options=dict(options),
-            volumeId=given[chosen.reference].GetID(),
-            notes=tuple(f"{name}: resampled, since its transform is not rigid" for name in bent),
-        )
+        volumes = {key: snapshotOf(node) for key, node in given.items()}
+        return Request(method, volumes, dict(options), given[chosen.reference].GetID())
 
     def apply(
         self,
@@ -134,38 +135,115 @@ class StrokeSAMLogic:
             Cancelled: the volume is no longer in the scene (removed, or the scene closed): there is nothing to do.
             StrokeSAMError: the segmentation or the segment is no longer there.
         """
+        from StrokeSAMLib.imaging.geometry import patch_of
+
         volumeNode = self._scene.GetNodeByID(request.volumeId)
         if volumeNode is None:
             raise Cancelled()
-        labelmap = labelmapForVolume(result.mask, volumeNode)
+        labelmap = labelmapForVolume(patch_of(result.mask), volumeNode)
         if segmentationNode is None:
-            segmentationNode = self._newSegmentation(volumeNode)
+            segmentationNode = newSegmentation(volumeNode, self._scene)
         elif not self._scene.IsNodePresent(segmentationNode):
             raise StrokeSAMError("the segmentation to write to is no longer in the scene")
-        _toSegmentationFrame(labelmap, volumeNode, segmentationNode)
+        toSegmentationFrame(labelmap, volumeNode, segmentationNode)
         segmentId = self.writer.write(labelmap, segmentationNode, volumeNode, segmentId, INFARCT)
         segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
-        segment.SetTag(PROVENANCE_TAG, json.dumps(self._provenance(request, result), ensure_ascii=False))
+        writeTag(segment, PROVENANCE, self._provenance(request, result))
         return segmentationNode
+
+    def startInteractive(
+        self,
+        volumeNode: slicer.vtkMRMLScalarVolumeNode,
+        engine: str = "random-walker",
+        segmentationNode: slicer.vtkMRMLSegmentationNode | None = None,
+        segmentId: str | None = None,
+        viewNode: slicer.vtkMRMLSliceNode | None = None,
+        weights: str | None = None,
+        device: str = "auto",
+        **options: Any,
+    ) -> InteractiveSegment:
+        """A session of boxes and points on a volume.
+
+        Args:
+            volumeNode: a scalar volume.
+            engine: see `strokesam methods`.
+            segmentationNode: written to by `apply`; by default a new one beside the volume.
+            segmentId: the segment to add to; by default a new one.
+            viewNode: a slice view whose plane the slices have; by default they are those of the thickest axis.
+            weights: the engine's checkpoint, where it needs one.
+            device: "auto", "cpu", "cuda" or "mps".
+            options: of the engine.
+
+        Raises:
+            InputError: a volume or weights that cannot be used; the text names it.
+            OptionError: no such engine, option or device.
+            StrokeSAMError: there is no such segment.
+        """
+        from StrokeSAMLib.interactive import Session
+
+        volume = snapshotOf(volumeNode)
+        normal, right = viewPlane(viewNode) if viewNode is not None else (None, None)
+        try:
+            session = Session(
+                volume.image(),
+                engine,
+                normal=normal,
+                right=right,
+                weights=None if weights is None else Path(weights),
+                device=device,
+                options=options,
+            )
+        except InputError as error:
+            raise error.naming({"volume": volume.name}) from None
+        return self._interactive(session, volumeNode, segmentationNode, segmentId)
+
+    def reopenInteractive(
+        self,
+        volumeNode: slicer.vtkMRMLScalarVolumeNode,
+        segmentationNode: slicer.vtkMRMLSegmentationNode,
+        segmentId: str,
+        weights: str | None = None,
+        device: str = "auto",
+    ) -> InteractiveSegment:
+        """The session that a segment was made by, from its tag; its prompts and propagations are done again.
+
+        Raises:
+            InputError: no prompts are saved with the segment, or they are another volume's (both hashes are told).
+            StrokeSAMError: there is no such segment.
+        """
+        from StrokeSAMLib.interactive.record import replay
+
+        volume = snapshotOf(volumeNode)
+        segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
+        made = savedSession(segment) if segment is not None else None
+        if made is None:
+            raise InputError(f"{segmentationNode.GetName()}: no prompts are saved with segment '{segmentId}'")
+        try:
+            session = replay(made, volume.image(), None if weights is None else Path(weights), device)
+        except InputError as error:
+            raise error.naming({"volume": volume.name}) from None
+        opened = self._interactive(session, volumeNode, segmentationNode, segmentId)
+        opened.adopt()
+        return opened
+
+    def _interactive(
+        self,
+        session: Session,
+        volumeNode: slicer.vtkMRMLScalarVolumeNode,
+        segmentationNode: slicer.vtkMRMLSegmentationNode | None,
+        segmentId: str | None,
+    ) -> InteractiveSegment:
+        if segmentId is not None and (
+            segmentationNode is None or segmentationNode.GetSegmentation().GetSegment(segmentId) is None
+        ):
+            raise StrokeSAMError(f"there is no segment '{segmentId}'")
+        node = segmentationNode if segmentationNode is not None else newSegmentation(volumeNode, self._scene)
+        return InteractiveSegment(session, self.writer, volumeNode, node, segmentId)
 
     def addProbability(self, request: Request, result: LesionResult) -> slicer.vtkMRMLScalarVolumeNode:
         """The score map (0…1) as a new volume node, where the image was in the world."""
         name = f"{request.names[next(iter(request.names))]} lesion probability"
         return volumeNodeFromImage(result.score, self._scene, name)
-
-    def _newSegmentation(self, volumeNode: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLSegmentationNode:
-        """A segmentation with the volume's geometry, transform, and place in the subject hierarchy."""
-        name = f"{volumeNode.GetName()} lesion"
-        node = self._scene.AddNewNodeByClass("vtkMRMLSegmentationNode", self._scene.GenerateUniqueName(name))
-        node.CreateDefaultDisplayNodes()
-        node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
-        # After the transform: the geometry is set as the volume looks from within it.
-        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
-        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self._scene)
-        if hierarchy is not None and (item := hierarchy.GetItemByDataNode(volumeNode)):
-            # Moves the item that Slicer's plugins have made, or makes one where there are no plugins.
-            hierarchy.CreateItem(hierarchy.GetItemParent(item), node)
-        return node
 
     @staticmethod
     def _provenance(request: Request, result: LesionResult) -> dict[str, Any]:
@@ -174,20 +252,3 @@ class StrokeSAMLogic:
         document = report(result)
         document["warnings"] = [*request.notes, *document["warnings"]]
         return document
-
-
-def _toSegmentationFrame(
-    labelmap: slicer.vtkOrientedImageData,
-    volumeNode: slicer.vtkMRMLScalarVolumeNode,
-    segmentationNode: slicer.vtkMRMLSegmentationNode,
-) -> None:
-    """Carry `labelmap` from the volume's parent transform to the segmentation's."""
-    import vtk
-
-    if volumeNode.GetParentTransformNode() is segmentationNode.GetParentTransformNode():
-        return
-    between = vtk.vtkGeneralTransform()
-    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
-        volumeNode.GetParentTransformNode(), segmentationNode.GetParentTransformNode(), between
-    )
-    slicer.vtkOrientedImageDataResample.TransformOrientedImage(labelmap, between)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import slicer
 
 from StrokeSAMLib.errors import StrokeSAMError
+from StrokeSAMLib.mrml.contribution import Contribution, resampledTo
 from StrokeSAMLib.mrml.terminology import Term
 
 _EDITOR_NODE_TAG = "StrokeSAMSegmentEditor"
@@ -44,6 +45,7 @@ class SegmentWriter:
         sourceVolumeNode: slicer.vtkMRMLScalarVolumeNode,
         segmentId: str | None,
         term: Term,
+        contribution: Contribution | None = None,
     ) -> str:
         """Set a segment to `labelmap` (0 or 1; in the segmentation's own frame) and return its id.
 
@@ -53,6 +55,7 @@ class SegmentWriter:
             sourceVolumeNode: whose intensities an editable range refers to.
             segmentId: the segment to replace, or None to add one with the name, colour and code of `term`.
             term: what the segment is.
+            contribution: of a session to this segment: `labelmap` takes the place of that, not of all the segment.
 
         Raises:
             StrokeSAMError: there is no such segment, or no geometry to write on.
@@ -64,7 +67,12 @@ class SegmentWriter:
         if not logic.ResetModifierLabelmapToDefault():
             raise StrokeSAMError(f"{segmentationNode.GetName()}: the segmentation has no geometry to write on")
         modifier = logic.GetModifierLabelmap()
-        _compose(labelmap, modifier)
+        if contribution is None:
+            slicer.vtkOrientedImageDataResample.ModifyImage(
+                modifier, resampledTo(modifier, labelmap), slicer.vtkOrientedImageDataResample.OPERATION_MAXIMUM
+            )
+        else:
+            contribution.fill(modifier, segmentLabelmap(segmentationNode, segmentId), labelmap)
         logic.SaveStateForUndo()
         if segmentId is None:
             segmentId = segmentation.AddEmptySegment("", _freeName(segmentation, term.name), term.color)
@@ -90,12 +98,49 @@ class SegmentWriter:
         return self._logic
 
 
-def _compose(labelmap: slicer.vtkOrientedImageData, modifier: slicer.vtkOrientedImageData) -> None:
-    """Fill `modifier`, keeping its geometry, with `labelmap`."""
-    resample = slicer.vtkOrientedImageDataResample
-    onGrid = slicer.vtkOrientedImageData()
-    resample.ResampleOrientedImageToReferenceOrientedImage(labelmap, modifier, onGrid, False, False)
-    resample.ModifyImage(modifier, onGrid, resample.OPERATION_MAXIMUM)
+def newSegmentation(
+    volumeNode: slicer.vtkMRMLScalarVolumeNode, scene: slicer.vtkMRMLScene
+) -> slicer.vtkMRMLSegmentationNode:
+    """A segmentation of a lesion, with the volume's geometry, transform, and place in the subject hierarchy."""
+    name = f"{volumeNode.GetName()} lesion"
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", scene.GenerateUniqueName(name))
+    node.CreateDefaultDisplayNodes()
+    node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+    # After the transform: the geometry is set as the volume looks from within it.
+    node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    if hierarchy is not None and (item := hierarchy.GetItemByDataNode(volumeNode)):
+        # Moves the item that Slicer's plugins have made, or makes one where there are no plugins.
+        hierarchy.CreateItem(hierarchy.GetItemParent(item), node)
+    return node
+
+
+def segmentLabelmap(
+    segmentationNode: slicer.vtkMRMLSegmentationNode, segmentId: str | None
+) -> slicer.vtkOrientedImageData | None:
+    """What a segment holds, 0 or 1, in the segmentation's frame; a copy. None where there is no such segment."""
+    if segmentId is None or segmentationNode.GetSegmentation().GetSegment(segmentId) is None:
+        return None
+    labelmap = slicer.vtkOrientedImageData()
+    found = segmentationNode.GetBinaryLabelmapRepresentation(segmentId, labelmap)
+    return labelmap if found else None
+
+
+def toSegmentationFrame(
+    labelmap: slicer.vtkOrientedImageData,
+    volumeNode: slicer.vtkMRMLScalarVolumeNode,
+    segmentationNode: slicer.vtkMRMLSegmentationNode,
+) -> slicer.vtkOrientedImageData:
+    """Carry `labelmap`, changed in place, from the volume's parent transform to the segmentation's."""
+    import vtk
+
+    if volumeNode.GetParentTransformNode() is not segmentationNode.GetParentTransformNode():
+        between = vtk.vtkGeneralTransform()
+        slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
+            volumeNode.GetParentTransformNode(), segmentationNode.GetParentTransformNode(), between
+        )
+        slicer.vtkOrientedImageDataResample.TransformOrientedImage(labelmap, between)
+    return labelmap
 
 
 def _freeName(segmentation: slicer.vtkSegmentation, name: str) -> str:

@@ -7,6 +7,7 @@ volume. Any other transform bends the grid: the volume is resampled, and results
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import slicer
@@ -18,17 +19,66 @@ if TYPE_CHECKING:
     import numpy as np
     import SimpleITK as sitk
 
+    from StrokeSAMLib.imaging.geometry import Patch
+
 _ORTHOGONAL = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class VolumeSnapshot:
+    """A volume as it is now, free of MRML: taken on the main thread in no time, made an image on any other.
+
+    Attributes:
+        name: the volume's.
+        volumeId: of its node.
+        bent: whether its transform needs it resampled.
+    """
+
+    name: str
+    volumeId: str
+    bent: bool
+    _oriented: slicer.vtkOrientedImageData
+    _toWorld: vtk.vtkGeneralTransform | None
+
+    def image(self) -> sitk.Image:
+        """The volume in the world (LPS, mm); it shares no memory with the node."""
+        oriented = slicer.vtkOrientedImageData()
+        oriented.ShallowCopy(self._oriented)
+        if self._toWorld is not None:
+            lowest = oriented.GetScalarRange()[0]
+            resample = slicer.vtkOrientedImageDataResample
+            resample.TransformOrientedImage(oriented, self._toWorld, False, self.bent, True, [lowest, 0.0, 0.0, 0.0])
+        return imageFromOriented(oriented)
+
+
+def worldTransform(node: slicer.vtkMRMLTransformableNode) -> vtk.vtkGeneralTransform | None:
+    """A copy of what carries the node's points to the world, for any thread; None for nothing."""
+    parent = node.GetParentTransformNode()
+    if parent is None:
+        return None
+    live, copy = vtk.vtkGeneralTransform(), vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(parent, None, live)
+    copy.DeepCopy(live)
+    return copy
+
+
+def snapshotOf(node: slicer.vtkMRMLScalarVolumeNode) -> VolumeSnapshot:
+    """The volume as it is now; nothing is copied but its geometry.
+
+    Raises:
+        InputError: no node, no voxels, or several components a voxel; the text names the volume.
+    """
+    _checkVolume(node)
+    return VolumeSnapshot(node.GetName(), node.GetID(), isBent(node), _oriented(node), worldTransform(node))
 
 
 def imageFromVolumeNode(node: slicer.vtkMRMLScalarVolumeNode) -> sitk.Image:
     """The volume as an image in the world (LPS, mm). The node is not changed and shares no memory with the image.
 
     Raises:
-        InputError: no node, no voxels, or several components a voxel; the text names the volume.
+        InputError: see `snapshotOf`.
     """
-    _checkVolume(node)
-    return _imageFromOriented(_orientedInWorld(node))
+    return snapshotOf(node).image()
 
 
 def volumeNodeFromImage(image: sitk.Image, scene: slicer.vtkMRMLScene, name: str) -> slicer.vtkMRMLScalarVolumeNode:
@@ -60,8 +110,8 @@ def isBent(node: slicer.vtkMRMLVolumeNode) -> bool:
     return bool(np.abs(directions.T @ directions - np.eye(3)).max() > _ORTHOGONAL)
 
 
-def labelmapForVolume(mask: sitk.Image, node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkOrientedImageData:
-    """`mask`, made from `imageFromVolumeNode(node)`, on the voxels of the volume and in its own (parent's) frame.
+def labelmapForVolume(patch: Patch, node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkOrientedImageData:
+    """A mask made from the volume's image, on the voxels of the volume and in its own (parent's) frame.
 
     Raises:
         InputError: the volume's size has changed since.
@@ -69,11 +119,13 @@ def labelmapForVolume(mask: sitk.Image, node: slicer.vtkMRMLScalarVolumeNode) ->
     import SimpleITK as sitk
 
     if isBent(node):
-        return _resampledBack(mask, node)
-    if tuple(mask.GetSize()) != tuple(node.GetImageData().GetDimensions()):
+        return _resampledBack(patch.image, node)
+    if patch.size != tuple(node.GetImageData().GetDimensions()):
         raise InputError(f"{node.GetName()}: the volume changed while its lesion was segmented")
+    data = _vtkImage(sitk.GetArrayFromImage(patch.image))
+    data.SetExtent(*(n for start, size in zip(patch.start, data.GetDimensions()) for n in (start, start + size - 1)))
     labelmap = slicer.vtkOrientedImageData()
-    labelmap.ShallowCopy(_vtkImage(sitk.GetArrayFromImage(mask)))
+    labelmap.ShallowCopy(data)
     ijkToRas = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(ijkToRas)
     labelmap.SetGeometryFromImageToWorldMatrix(ijkToRas)
@@ -91,20 +143,13 @@ def _checkVolume(node: slicer.vtkMRMLNode | None) -> None:
         raise InputError(f"{node.GetName()}: a scalar volume is needed; this one has several components a voxel")
 
 
-def _orientedInWorld(node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkOrientedImageData:
+def _oriented(node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkOrientedImageData:
+    """The voxels, not copied, with the volume's own geometry."""
     oriented = slicer.vtkOrientedImageData()
     oriented.ShallowCopy(node.GetImageData())
     ijkToRas = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(ijkToRas)
     oriented.SetGeometryFromImageToWorldMatrix(ijkToRas)
-    parent = node.GetParentTransformNode()
-    if parent is None:
-        return oriented
-    toWorld = vtk.vtkGeneralTransform()
-    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(parent, None, toWorld)
-    lowest = node.GetImageData().GetScalarRange()[0]
-    resample = slicer.vtkOrientedImageDataResample
-    resample.TransformOrientedImage(oriented, toWorld, False, isBent(node), True, [lowest, 0.0, 0.0, 0.0])
     return oriented
 
 
@@ -114,11 +159,7 @@ def _resampledBack(mask: sitk.Image, node: slicer.vtkMRMLScalarVolumeNode) -> sl
     inWorld = slicer.vtkOrientedImageData()
     inWorld.ShallowCopy(_vtkImage(sitk.GetArrayFromImage(mask)))
     inWorld.SetGeometryFromImageToWorldMatrix(_matrix(_ijkToRas(mask)))
-    grid = slicer.vtkOrientedImageData()
-    grid.ShallowCopy(node.GetImageData())
-    ijkToRas = vtk.vtkMatrix4x4()
-    node.GetIJKToRASMatrix(ijkToRas)
-    grid.SetGeometryFromImageToWorldMatrix(ijkToRas)
+    grid = _oriented(node)
     fromWorld = vtk.vtkGeneralTransform()
     slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(None, node.GetParentTransformNode(), fromWorld)
     local = slicer.vtkOrientedImageData()
@@ -128,8 +169,8 @@ def _resampledBack(mask: sitk.Image, node: slicer.vtkMRMLScalarVolumeNode) -> sl
     return local
 
 
-def _imageFromOriented(oriented: slicer.vtkOrientedImageData) -> sitk.Image:
-    """Voxels copied; RAS turned into LPS; an extent that does not begin at 0 goes into the origin."""
+def imageFromOriented(oriented: slicer.vtkOrientedImageData) -> sitk.Image:
+    """An oriented image as one in LPS. Voxels copied; RAS turned into LPS; an extent that does not begin at 0 goes into the origin."""
     import numpy as np
     import SimpleITK as sitk
     from vtk.util.numpy_support import vtk_to_numpy

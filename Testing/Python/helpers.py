@@ -12,7 +12,7 @@ REAL_DATA = Path(os.environ.get("STROKESAM_TEST_DATA", ROOT.parent / "shared" / 
 
 
 def array(image):
-    return sitk.GetArrayFromImage(image)
+    return image if isinstance(image, np.ndarray) else sitk.GetArrayFromImage(image)
 
 
 def dice(first, second):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from helpers import ROOT
+from helpers import ROOT, dice
 from scipy import ndimage as ndi
 
 from StrokeSAMLib.errors import OptionError
@@ -45,10 +45,6 @@ def phantom(seed):
     image = sitk.GetImageFromArray(np.clip(grey, 0, 255).astype(np.uint8))
     image.SetSpacing((1.0, 1.0, 6.0))
     return image, truth
-
-
-def dice(a, b):
-    return 2 * (a & b).sum() / max(a.sum() + b.sum(), 1)
 
 
 def at(image, column, row, k):

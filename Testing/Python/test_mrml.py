@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from helpers import array, dice
 
 from StrokeSAMLib.errors import Cancelled, InputError, OptionError, StrokeSAMError
-from StrokeSAMLib.imaging.geometry import like
+from StrokeSAMLib.imaging.geometry import like, patch_of
 from StrokeSAMLib.imaging.plane import Plane
 from StrokeSAMLib.lesion import registry
 from StrokeSAMLib.lesion.registry import Input, Method
@@ -20,22 +20,24 @@ from StrokeSAMLib.lesion.result import LesionResult
 slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")
 
+from nodes import (  # noqa: E402
+    GEOMETRIES,
+    ROTATION,
+    SHAPE,
+    SPOT,
+    add_bend,
+    add_linear_transform,
+    add_volume,
+    only_segment,
+    segment_array,
+    voxels,
+    world_of,
+)
+
 from StrokeSAMLib.mrml import StrokeSAMLogic  # noqa: E402
-from StrokeSAMLib.mrml.logic import PROVENANCE_TAG  # noqa: E402
+from StrokeSAMLib.mrml.tags import PROVENANCE  # noqa: E402
 from StrokeSAMLib.mrml.terminology import INFARCT, TERMS  # noqa: E402
 from StrokeSAMLib.mrml.volumes import imageFromVolumeNode, isBent, labelmapForVolume, volumeNodeFromImage  # noqa: E402
-
-SHAPE = (12, 16, 20)  # k, j, i
-SPOT = (slice(4, 8), slice(5, 9), slice(12, 17))  # what the threshold method finds
-TURN = np.deg2rad(25)
-ROTATION = np.array([[np.cos(TURN), -np.sin(TURN), 0], [np.sin(TURN), np.cos(TURN), 0], [0, 0, 1]])
-GEOMETRIES = {
-    "axial": np.diag([-0.5, -0.6, 5.0]),
-    "left-handed": np.diag([0.5, -0.6, 5.0]),
-    "upside down": np.diag([-0.5, -0.6, -5.0]),
-    "sagittal": np.array([[0, 0, 5.0], [-0.5, 0, 0], [0, -0.6, 0]]),
-    "oblique": ROTATION @ np.diag([-0.5, -0.6, 5.0]),
-}
 
 
 class ThresholdMethod:
@@ -64,88 +66,6 @@ def threshold(monkeypatch):
     monkeypatch.setattr(registry, "METHODS", (method,))
     monkeypatch.setitem(sys.modules, "StrokeSAMLib.lesion.threshold_of_the_tests", ThresholdMethod)
     return method
-
-
-def voxels():
-    values = np.arange(np.prod(SHAPE), dtype=np.int16).reshape(SHAPE) % 40
-    values[SPOT] = 100
-    return values
-
-
-def add_volume(scene, axes=GEOMETRIES["axial"], origin=(10.0, -20.0, 30.0), name="CT"):
-    """A volume node with the voxels and IJK-to-RAS axes given, made without the code under test."""
-    from vtk.util.numpy_support import numpy_to_vtk
-
-    data = vtk.vtkImageData()
-    data.SetDimensions(*SHAPE[::-1])
-    data.GetPointData().SetScalars(numpy_to_vtk(voxels().ravel(), deep=True))
-    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
-    node.SetAndObserveImageData(data)
-    matrix = vtk.vtkMatrix4x4()
-    for row in range(3):
-        for column in range(3):
-            matrix.SetElement(row, column, axes[row][column])
-        matrix.SetElement(row, 3, origin[row])
-    node.SetIJKToRASMatrix(matrix)
-    return node
-
-
-def add_linear_transform(scene, axes, translation=(0, 0, 0)):
-    matrix = vtk.vtkMatrix4x4()
-    for row in range(3):
-        for column in range(3):
-            matrix.SetElement(row, column, axes[row][column])
-        matrix.SetElement(row, 3, translation[row])
-    node = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
-    node.SetMatrixTransformToParent(matrix)
-    return node
-
-
-def add_bend(scene):
-    """A thin-plate transform that moves the middle by some millimetres and leaves far corners in place."""
-    bend = vtk.vtkThinPlateSplineTransform()
-    source, target = vtk.vtkPoints(), vtk.vtkPoints()
-    for corner in np.ndindex(2, 2, 2):
-        point = np.array(corner) * 400.0 - 200
-        source.InsertNextPoint(point)
-        target.InsertNextPoint(point)
-    source.InsertNextPoint(5, -25, 60)
-    target.InsertNextPoint(7, -23, 66)
-    bend.SetSourceLandmarks(source)
-    bend.SetTargetLandmarks(target)
-    bend.SetBasisToR()
-    node = scene.AddNewNodeByClass("vtkMRMLTransformNode")
-    node.SetAndObserveTransformToParent(bend)
-    return node
-
-
-def world_of(node, ijk):
-    """RAS of a voxel of a volume node in the world."""
-    matrix, point = vtk.vtkMatrix4x4(), [0.0] * 3
-    node.GetIJKToRASMatrix(matrix)
-    local = matrix.MultiplyPoint((*map(float, ijk), 1.0))[:3]
-    transform = vtk.vtkGeneralTransform()
-    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(node.GetParentTransformNode(), None, transform)
-    transform.TransformPoint(local, point)
-    return np.array(point)
-
-
-def segment_array(segmentationNode, segmentId, volumeNode):
-    """The segment on the voxels of the volume, by Slicer's own reader."""
-    ids = vtk.vtkStringArray()
-    ids.InsertNextValue(segmentId)
-    exported = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode")
-    logic = slicer.vtkSlicerSegmentationsModuleLogic
-    assert logic.ExportSegmentsToLabelmapNode(segmentationNode, ids, exported, volumeNode)
-    values = slicer.util.arrayFromVolume(exported) > 0
-    slicer.mrmlScene.RemoveNode(exported)
-    return values
-
-
-def only_segment(segmentationNode):
-    segmentation = segmentationNode.GetSegmentation()
-    assert segmentation.GetNumberOfSegments() == 1
-    return segmentation.GetNthSegmentID(0)
 
 
 def spot():
@@ -190,7 +110,7 @@ class TestVolumes:
         inside = world_of(node, (14, 7, 6))
         index = image.TransformPhysicalPointToIndex((-inside[0], -inside[1], inside[2]))
         assert array(image)[index[::-1]] > 80
-        labelmap = labelmapForVolume(sitk.Cast(image > 70, sitk.sitkUInt8), node)
+        labelmap = labelmapForVolume(patch_of(sitk.Cast(image > 70, sitk.sitkUInt8)), node)
         back = imageFromVolumeNode(_volume_of(labelmap, scene))
         found = array(back) > 0
         assert found.shape == SHAPE
@@ -443,5 +363,5 @@ def _segment_ids(segmentationNode):
 def _provenance(segmentationNode):
     reference = vtk.reference("")
     segment = segmentationNode.GetSegmentation().GetNthSegment(0)
-    assert segment.GetTag(PROVENANCE_TAG, reference)
+    assert segment.GetTag(PROVENANCE, reference)
     return json.loads(str(reference))

@@ -3,16 +3,12 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from helpers import REAL_DATA
+from helpers import REAL_DATA, dice
 from scipy import ndimage as ndi
 
 from StrokeSAMLib.imaging.phantom import head_ct
 from StrokeSAMLib.interactive import Box, Point, Session
 from StrokeSAMLib.interactive.engines.walker_solver import walk
-
-
-def dice(a, b):
-    return 2 * (a & b).sum() / max(a.sum() + b.sum(), 1)
 
 
 def position(image, column, row, k):

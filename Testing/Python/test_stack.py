@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from helpers import dice
 
 from StrokeSAMLib.errors import OptionError
 from StrokeSAMLib.imaging.windowing import STROKE, Window, default_window, to_bytes
@@ -30,11 +31,6 @@ def ball(direction=(1, 0, 0, 0, 1, 0, 0, 0, 1), size=(40, 36, 20), spacing=(1.0,
     made = sitk.GetImageFromArray((inside * 200).astype(np.uint8))
     made.CopyInformation(image)
     return made, centre
-
-
-def dice(a, b):
-    a, b = (sitk.GetArrayFromImage(x) > 0 for x in (a, b))
-    return 2 * (a & b).sum() / (a.sum() + b.sum())
 
 
 @DIRECTIONS
