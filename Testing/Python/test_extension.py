@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 from helpers import ROOT
+from PIL import Image, ImageChops
 
 from StrokeSAMLib.lesion import METHODS
 
@@ -40,6 +41,23 @@ def test_cmake_lists_every_file_of_the_module():
     assert cmake_list(lists, "MODULE_PYTHON_RESOURCES") == tracked(module, ".png", ".ui", ".json", ".txt") - {
         "CMakeLists.txt"
     }
+
+
+ICONS = sorted((ROOT / "StrokeSAM/Resources/Icons").glob("*.png"))
+
+
+@pytest.mark.parametrize("path", ICONS, ids=lambda path: path.stem)
+def test_an_icon_has_its_size_and_shows_on_light_and_dark(path):
+    name, _, size = path.stem.partition("-")
+    side = int(size) if size else 32 if name.startswith("Tool") else 128
+    with Image.open(path) as icon:
+        assert icon.size == (side, side)
+        for background in ("#ffffff", "#f0f0f0", "#2b2b2b"):
+            plain = Image.new("RGBA", icon.size, background)
+            shown = Image.alpha_composite(plain, icon.convert("RGBA"))
+            difference = ImageChops.difference(shown.convert("L"), plain.convert("L"))
+            visible = sum(difference.histogram()[48:])
+            assert visible > 0.1 * side * side, background
 
 
 PANEL = ElementTree.parse(ROOT / "StrokeSAM/Resources/UI/StrokeSAM.ui")
