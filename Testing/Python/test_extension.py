@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 from helpers import ROOT
+from PIL import Image, ImageChops
 
 from StrokeSAMLib.lesion import METHODS
 
@@ -37,7 +38,26 @@ def test_cmake_lists_every_file_of_the_module():
     module = ROOT / "StrokeSAM"
     lists = module / "CMakeLists.txt"
     assert cmake_list(lists, "MODULE_PYTHON_SCRIPTS") == tracked(module, ".py")
-    assert cmake_list(lists, "MODULE_PYTHON_RESOURCES") == tracked(module, ".png", ".ui", ".json")
+    assert cmake_list(lists, "MODULE_PYTHON_RESOURCES") == tracked(module, ".png", ".ui", ".json", ".txt") - {
+        "CMakeLists.txt"
+    }
+
+
+ICONS = sorted((ROOT / "StrokeSAM/Resources/Icons").glob("*.png"))
+
+
+@pytest.mark.parametrize("path", ICONS, ids=lambda path: path.stem)
+def test_an_icon_has_its_size_and_shows_on_light_and_dark(path):
+    name, _, size = path.stem.partition("-")
+    side = int(size) if size else 32 if name.startswith("Tool") else 128
+    with Image.open(path) as icon:
+        assert icon.size == (side, side)
+        for background in ("#ffffff", "#f0f0f0", "#2b2b2b"):
+            plain = Image.new("RGBA", icon.size, background)
+            shown = Image.alpha_composite(plain, icon.convert("RGBA"))
+            difference = ImageChops.difference(shown.convert("L"), plain.convert("L"))
+            visible = sum(difference.histogram()[48:])
+            assert visible > 0.1 * side * side, background
 
 
 PANEL = ElementTree.parse(ROOT / "StrokeSAM/Resources/UI/StrokeSAM.ui")
@@ -68,31 +88,50 @@ class TestPanelFile:
         assert receivers == {name for name, widget in WIDGETS.items() if widget.get("class") == "qMRMLNodeComboBox"}
 
 
+# In a process of its own, with the few Qt-bound parts of Slicer that the module file names faked. The library is found
+# as in a source tree, beside the module, even where it is installed; and what Slicer itself has imported is forgotten,
+# so that to import it again shows.
 FAKE_SLICER = """
 import sys, types
-sys.path.insert(0, {module!r})
-import slicer
-slicer.app = types.SimpleNamespace(connect=lambda signal, slot: connected.append((signal, slot.__name__)))
-connected = []
+from pathlib import Path
+sys.path = [{module!r}, *(path for path in sys.path if not (Path(path) / "StrokeSAMLib").exists())]
+sys.meta_path = [finder for finder in sys.meta_path if not getattr(finder, "__module__", "").startswith("__editable__")]
+import slicer, vtk
+connected, registered = [], []
+slicer.app = types.SimpleNamespace(connect=lambda signal, slot: connected.append((signal, slot)))
+terminologies = types.SimpleNamespace(LoadTerminologyFromFile=lambda path: registered.append(Path(path).name))
+slicer.modules = types.SimpleNamespace(terminologies=types.SimpleNamespace(logic=lambda: terminologies))
 base = types.ModuleType("slicer.ScriptedLoadableModule")
 for name in ("ScriptedLoadableModule", "ScriptedLoadableModuleWidget", "ScriptedLoadableModuleTest"):
     setattr(base, name, type(name, (), {{"__init__": lambda self, parent=None: None}}))
 i18n = types.ModuleType("slicer.i18n")
 i18n.tr, i18n.translate = lambda text: text, lambda context, text: text
-sys.modules["slicer.ScriptedLoadableModule"], sys.modules["slicer.i18n"] = base, i18n
-before = set(sys.modules)
+samples = types.ModuleType("SampleData")
+samples.SampleDataLogic = types.SimpleNamespace(
+    registerCustomSampleDataSource=lambda sampleName, **others: registered.append(sampleName)
+)
+sys.modules.update({{"slicer.ScriptedLoadableModule": base, "slicer.i18n": i18n, "SampleData": samples}})
+HEAVY = ("numpy", "scipy", "SimpleITK", "torch", "PIL", "matplotlib", "pydicom")
+for name in list(sys.modules):
+    if name.partition(".")[0] in HEAVY:
+        del sys.modules[name]
 import StrokeSAM
 parent = types.SimpleNamespace()
 StrokeSAM.StrokeSAM(parent)
-heavy = [name for name in ("scipy", "SimpleITK", "torch", "PIL", "matplotlib", "pydicom") if name in sys.modules]
-print(heavy, connected, parent.title, parent.categories, StrokeSAM.StrokeSAMLogic.__name__)
+(signal, slot), = connected
+slot()
+print([name for name in HEAVY if name in sys.modules], registered)
+print(signal, parent.title, parent.categories, StrokeSAM.StrokeSAMLogic.__name__)
+print(Path(sys.modules["StrokeSAMLib"].__file__).parent)
 """
 
 
-def test_the_module_file_imports_nothing_heavy_and_says_who_it_is():
-    """In a process of its own, with the few Qt-bound classes of Slicer that the module file names faked."""
+def test_the_module_file_imports_and_registers_nothing_heavy_and_says_who_it_is():
     pytest.importorskip("slicer")
     code = FAKE_SLICER.format(module=str(ROOT / "StrokeSAM"))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT / "docs")
-    expected = "[] [('startupCompleted()', 'onStartupCompleted')] StrokeSAM ['Segmentation'] StrokeSAMLogic"
-    assert done.stdout.strip() == expected, done.stderr
+    assert done.stdout.splitlines() == [
+        "[] ['StrokeSAM.term.json', 'StrokeHeadCT']",
+        "startupCompleted() StrokeSAM ['Segmentation'] StrokeSAMLogic",
+        str(ROOT / "StrokeSAMLib"),
+    ], done.stderr

@@ -1,0 +1,338 @@
+"""Python packages on first use: what is asked, called and told. Slicer is faked; pip is real where it is run."""
+
+import os
+import subprocess
+import sys
+import threading
+import zipfile
+from contextlib import nullcontext
+from importlib import metadata
+from types import SimpleNamespace
+
+import pytest
+from helpers import ROOT
+
+from StrokeSAMLib.interactive.engines.registry import ENGINES
+from StrokeSAMLib.lesion import METHODS
+from StrokeSAMLib.ui import packages
+from StrokeSAMLib.ui.packages import PackageError, PackageInstaller
+from StrokeSAMLib.ui.pip_environment import PROTECTED, constraintLines, pipEnvironment
+
+SAM2 = ("torch", "sam2")
+BARE = ["--no-deps", "--no-build-isolation", "sam2==1.1.0"]
+
+
+class FakeSlicer:
+    """The few parts of Slicer that installing touches; `calls` has what was called, in order.
+
+    Like pip, an installation makes a package importable; unlike it, at once and for nothing.
+    """
+
+    def __init__(self, version=(5, 12), extension=True, answer=True, window=True, testing=False, folder=""):
+        self.calls, self.questions, self.environments = [], [], []
+        self.installed = set()
+        self.answer = answer
+        self.failure = None
+        self.modules = {}
+        if version >= (5, 12):
+            self.modules["slicer.packaging"] = SimpleNamespace(pip_ensure=self.pip_ensure, pip_install=self.pip)
+        if extension:
+            self.modules["PyTorchUtils"] = SimpleNamespace(PyTorchUtilsLogic=lambda: self)
+        self.extensions = FakeExtensions()
+        self.app = SimpleNamespace(testingEnabled=lambda: testing, extensionsManagerModel=lambda: self.extensions)
+        self.util = SimpleNamespace(
+            mainWindow=lambda: object() if window else None,
+            confirmOkCancelDisplay=self.confirm,
+            settingsValue=lambda key, default: folder if key == packages.WHEEL_FOLDER_SETTING else default,
+            modulePath=lambda name: str(ROOT / name / f"{name}.py"),
+            pip_install=self.pip510,
+            WaitCursor=nullcontext,
+        )
+
+    def confirm(self, text, windowTitle=None):
+        self.questions.append(text)
+        return self.answer
+
+    def pip_ensure(self, requirements, prompt_install=True, requester=None):
+        assert not prompt_install, "the user is asked once, by us"
+        self.record("pip_ensure", list(requirements))
+
+    def pip(self, arguments, requester=None):
+        self.record("pip_install", list(arguments))
+
+    def pip510(self, arguments):
+        self.record("util.pip_install", list(arguments))
+
+    def installTorch(self, askConfirmation=True, forceComputationBackend=None, torchVersionRequirement=None):
+        self.record("installTorch", [f"torch{torchVersionRequirement}", askConfirmation])
+        return object()
+
+    def record(self, name, arguments):
+        self.calls.append((name, arguments))
+        self.environments.append({key: os.environ.get(key) for key in ("PIP_NO_INDEX", "SAM2_BUILD_CUDA")})
+        if self.failure is not None:
+            raise self.failure
+        for text in arguments:
+            self.installed |= {known for known in ("torch", "sam2") if str(text).startswith(known)}
+            self.installed |= {"segment_anything"} if str(text).startswith("segment-anything") else set()
+
+    def importModule(self, name):
+        if name not in self.modules:
+            raise ModuleNotFoundError(name)
+        return self.modules[name]
+
+    def install(self, *names):
+        PackageInstaller(self, self.importModule, self.installed.__contains__).install(names)
+
+
+class FakeExtensions:
+    """Slicer's model of extensions."""
+
+    def __init__(self):
+        self.interactive = True
+        self.names = set()
+        self.works = True
+        self.calls = []
+
+    def isExtensionInstalled(self, name):
+        return name in self.names
+
+    def installExtensionFromServer(self, name, restart):
+        self.calls.append((name, restart, self.interactive))
+        return self.works
+
+
+class TestWhatIsInstalled:
+    def test_sam2_on_slicer_512(self):
+        slicer = FakeSlicer()
+        slicer.install(*SAM2)
+        assert slicer.calls == [
+            ("installTorch", ["torch>=2.5", False]),
+            ("pip_ensure", ["hydra-core>=1.3", "iopath>=0.1.10"]),
+            ("pip_install", BARE),
+        ]
+
+    def test_sam2_on_slicer_510(self):
+        slicer = FakeSlicer(version=(5, 10))
+        slicer.install(*SAM2)
+        assert slicer.calls == [
+            ("installTorch", ["torch>=2.5", False]),
+            ("util.pip_install", ["hydra-core>=1.3", "iopath>=0.1.10"]),
+            ("util.pip_install", BARE),
+        ]
+
+    def test_only_what_is_missing(self):
+        slicer = FakeSlicer(extension=False)
+        slicer.install("segment_anything")
+        assert slicer.calls == [("pip_install", ["--no-deps", "--no-build-isolation", "segment-anything==1.0"])]
+
+    def test_the_user_is_asked_once_and_told_what_and_from_where(self):
+        slicer = FakeSlicer()
+        slicer.install(*SAM2)
+        assert len(slicer.questions) == 1
+        assert "torch, sam2" in slicer.questions[0]
+        assert "the internet" in slicer.questions[0]
+
+    def test_an_older_extension_without_our_arguments(self):
+        slicer = FakeSlicer()
+        slicer.installTorch = lambda confirm=True: slicer.installed.add("torch") or object()
+        slicer.install("torch")
+        assert "torch" in slicer.installed
+
+    def test_caches_are_invalidated_afterwards(self, monkeypatch):
+        slicer = FakeSlicer()
+        seen = []
+        monkeypatch.setattr(packages.importlib, "invalidate_caches", lambda: seen.append(list(slicer.calls)))
+        slicer.install("torch")
+        assert seen == [slicer.calls]
+
+    def test_every_package_of_engines_and_methods_is_known(self, monkeypatch):
+        needed = {name for entry in (*ENGINES, *METHODS) for name in entry.packages} - set(PROTECTED)
+        assert needed
+        slicer = FakeSlicer()
+        monkeypatch.setattr(slicer, "record", lambda name, arguments: slicer.installed.update(needed))
+        slicer.install(*sorted(needed))
+
+
+class TestEnsure:
+    def test_asks_nothing_of_slicer_when_all_is_there(self):
+        packages.ensure(["json", "zipfile"], slicer=object())
+
+    def test_installs_what_is_not(self, monkeypatch):
+        asked = []
+        monkeypatch.setattr(PackageInstaller, "install", lambda self, names: asked.extend(names))
+        packages.ensure(["json", "no_such_package"], slicer=object())
+        assert asked == ["no_such_package"]
+
+    def test_without_slicers_application_says_so(self):
+        with pytest.raises(PackageError, match="no_such_package: not installed, and there is no window"):
+            packages.ensure(["no_such_package"], slicer=SimpleNamespace())
+
+
+class TestOffline:
+    def test_everything_comes_from_the_folder_torch_too(self, tmp_path):
+        slicer = FakeSlicer(folder=str(tmp_path), extension=False)
+        slicer.install(*SAM2)
+        assert slicer.calls == [
+            ("pip_ensure", ["torch>=2.5", "hydra-core>=1.3", "iopath>=0.1.10"]),
+            ("pip_install", BARE),
+        ]
+        assert {environment["PIP_NO_INDEX"] for environment in slicer.environments} == {"1"}
+        assert str(tmp_path) in slicer.questions[0]
+
+    def test_a_folder_that_is_not_there_is_named(self, tmp_path):
+        slicer = FakeSlicer(folder=str(tmp_path / "gone"))
+        with pytest.raises(PackageError, match=r"gone: no such folder.*StrokeSAM/WheelFolder"):
+            slicer.install(*SAM2)
+        assert not slicer.questions
+
+
+class TestRefusals:
+    def test_declined(self):
+        slicer = FakeSlicer(answer=False)
+        with pytest.raises(PackageError, match="torch, sam2: you declined"):
+            slicer.install(*SAM2)
+        assert not slicer.calls
+
+    @pytest.mark.parametrize("mode", [{"testing": True}, {"window": False}])
+    def test_no_popup_and_no_installation_in_a_test_or_without_a_window(self, mode):
+        slicer = FakeSlicer(**mode, extension=False)
+        with pytest.raises(PackageError, match="there is no window"):
+            slicer.install(*SAM2)
+        assert not slicer.questions
+        assert not slicer.calls
+
+    @pytest.mark.parametrize("version", [(5, 10), (5, 12)])
+    def test_pip_fails(self, version):
+        slicer = FakeSlicer(version=version)
+        slicer.failure = subprocess.CalledProcessError(1, "pip install")
+        with pytest.raises(PackageError, match=r"sam2 could not be installed .*exit status 1") as caught:
+            slicer.install("sam2")
+        assert "\n" not in str(caught.value)
+        assert isinstance(caught.value.__cause__, subprocess.CalledProcessError)
+
+    def test_the_extension_declines(self):
+        slicer = FakeSlicer()
+        slicer.installTorch = lambda askConfirmation: None
+        with pytest.raises(PackageError, match="torch, sam2 could not be installed"):
+            slicer.install(*SAM2)
+        assert not slicer.calls
+
+    def test_installed_but_not_found(self):
+        slicer = FakeSlicer()
+        slicer.installed = frozenset()
+        with pytest.raises(PackageError, match="restart Slicer"):
+            slicer.install("sam2")
+
+    def test_another_thread(self):
+        caught = []
+
+        def work():
+            try:
+                FakeSlicer().install("sam2")
+            except RuntimeError as error:
+                caught.append(error)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        assert len(caught) == 1
+
+    def test_again_while_it_installs_and_once_more_afterwards(self):
+        slicer = FakeSlicer()
+        record = slicer.record
+
+        def clicking(name, arguments):
+            with pytest.raises(PackageError, match="already"):
+                slicer.install("sam2")
+            record(name, arguments)
+
+        slicer.record = clicking
+        slicer.install("sam2")
+        slicer.record = record
+        slicer.install("segment_anything")
+        assert len(slicer.questions) == 2
+
+
+class TestTheExtensionIsMissing:
+    def test_it_is_offered_and_slicer_is_left_to_the_user_to_restart(self):
+        slicer = FakeSlicer(extension=False)
+        with pytest.raises(PackageError, match="restart Slicer"):
+            slicer.install(*SAM2)
+        assert len(slicer.questions) == 1
+        assert slicer.extensions.calls == [("PyTorch", False, False)]
+        assert slicer.extensions.interactive
+        assert not slicer.calls
+
+    def test_declined(self):
+        slicer = FakeSlicer(extension=False, answer=False)
+        with pytest.raises(PackageError, match="extension PyTorch: you declined"):
+            slicer.install(*SAM2)
+        assert not slicer.extensions.calls
+
+    def test_it_cannot_be_installed(self):
+        slicer = FakeSlicer(extension=False)
+        slicer.extensions.works = False
+        with pytest.raises(PackageError, match="Extensions Manager"):
+            slicer.install(*SAM2)
+        assert slicer.extensions.interactive
+
+    def test_it_is_installed_but_slicer_was_not_restarted(self):
+        slicer = FakeSlicer(extension=False)
+        slicer.extensions.names.add("PyTorch")
+        with pytest.raises(PackageError, match="restart Slicer"):
+            slicer.install(*SAM2)
+        assert not slicer.questions
+
+
+def wheel(folder, name, version):
+    """A wheel of a package with nothing in it."""
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as file:
+        file.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        file.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(f"{info}/RECORD", "")
+
+
+def pip(*arguments):
+    """What a dry run of pip would install, or its complaint."""
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+class TestPipEnvironment:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        """A folder of wheels, with a space in its name as on many a desktop."""
+        folder = tmp_path / "my wheels"
+        folder.mkdir()
+        return folder
+
+    def test_pip_finds_the_folder(self, folder):
+        wheel(folder, "strokesam_nothing", "1.0")
+        with pipEnvironment(folder):
+            done = pip("strokesam-nothing")
+        assert "Would install strokesam-nothing-1.0" in done.stdout.replace("_", "-"), done.stderr
+
+    def test_pip_does_not_replace_numpy(self, folder):
+        wheel(folder, "numpy", "99.0")
+        with pipEnvironment(folder):
+            held = pip("--upgrade", "numpy")
+        free = pip("--upgrade", "numpy", "--no-index", f"--find-links={folder}")
+        assert "Would install numpy-99.0" in free.stdout, free.stderr
+        assert "99.0" not in held.stdout
+
+    def test_a_package_that_pip_does_not_know_of_admits_no_other(self):
+        assert constraintLines(["numpy", "helpers", "no_such_package"]) == [
+            f"numpy=={metadata.version('numpy')}",
+            "helpers<0",
+        ]
+
+    def test_is_as_it_was_afterwards(self, folder, monkeypatch):
+        monkeypatch.setenv("PIP_NO_INDEX", "0")
+        before = dict(os.environ)
+        with pytest.raises(ValueError), pipEnvironment(folder):
+            assert os.environ["PIP_NO_INDEX"] == "1"
+            assert os.environ["SAM2_BUILD_CUDA"] == "0"
+            raise ValueError
+        assert dict(os.environ) == before
