@@ -72,6 +72,10 @@ class Worker:
                 return
             message()
 
+    def tell(self, message: Callable[[], None]) -> None:
+        """From within a job: have `message` run by the next `poll`."""
+        self._messages.put(message)
+
     def cancel_all(self) -> None:
         """Cancel the running job and every waiting one."""
         for job in list(self._pending):

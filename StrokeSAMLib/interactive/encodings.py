@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.imaging.identity import volume_hash
@@ -37,7 +38,7 @@ class Encodings:
         self.engine = engine
         self.stack = stack
         self.volume = volume_hash(stack.reference)
-        self.cache = cache or cache_for(str(engine.device))
+        self.cache = cache or _cache_of(engine)
         self._key = (engine.id, self.volume, stack.window, str(sorted(stack.plane.items())))
         self._encoding = threading.Lock()
         self.notes: list[str] = []
@@ -111,9 +112,15 @@ class Encodings:
         return self._ahead is None or self._ahead.wait(timeout)
 
 
-def cache_for(device: str) -> FeatureCache:
-    """An empty cache with the default budgets of an engine's device."""
-    return FeatureCache(device=device, **(_ON_CPU if device == "cpu" else _ON_GPU))
+def _cache_of(engine: Engine) -> FeatureCache:
+    """The features that `engine` made, for whatever session: kept as long as the engine is."""
+    if engine not in _caches:
+        device = str(engine.device)
+        _caches[engine] = FeatureCache(device=device, **(_ON_CPU if device == "cpu" else _ON_GPU))
+    return _caches[engine]
+
+
+_caches: WeakKeyDictionary[Engine, FeatureCache] = WeakKeyDictionary()
 
 
 class _Ahead:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from StrokeSAMLib.imaging.geometry import like
 from StrokeSAMLib.imaging.identity import volume_hash
 from StrokeSAMLib.imaging.windowing import Window
 from StrokeSAMLib.imaging.writing import replacing
+from StrokeSAMLib.interactive.engines.base import Engine
+from StrokeSAMLib.interactive.engines.registry import load_engine
 from StrokeSAMLib.interactive.prompts import Box, Mask, Point, Prompt, prompts_from
 from StrokeSAMLib.interactive.session import Session
 from StrokeSAMLib.monitor import Monitor
@@ -103,8 +105,12 @@ def replay(
     weights: Path | None = None,
     device: str = "auto",
     monitor: Monitor | None = None,
+    load: Callable[..., Engine] | None = None,
 ) -> Session:
     """The session of a document, done again on `image`; it can be gone on with, and undone.
+
+    Args:
+        load: gives the engine, in the place of `load_engine`.
 
     Raises:
         InputError: another volume, other weights, or a document that cannot be followed.
@@ -116,15 +122,8 @@ def replay(
     try:
         engine = dict(made["engine"])
         checksum = engine.pop("weights", None)
-        session = Session(
-            image,
-            engine.pop("id"),
-            **made["plane"],
-            window=Window(*made["window"]),
-            weights=weights,
-            device=device,
-            options=engine,
-        )
+        loaded = (load or load_engine)(engine.pop("id"), weights, device, engine)
+        session = Session(image, loaded, **made["plane"], window=Window(*made["window"]))
         _check_weights(session, checksum)
         for number, action in enumerate(made["actions"]):
             monitor.step(number / len(made["actions"]), str(action["do"]))

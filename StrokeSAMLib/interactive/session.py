@@ -16,7 +16,7 @@ from StrokeSAMLib.errors import Cancelled, InputError, OptionError
 from StrokeSAMLib.imaging.windowing import Window
 from StrokeSAMLib.interactive.cache import FeatureCache
 from StrokeSAMLib.interactive.encodings import Encodings
-from StrokeSAMLib.interactive.engines.base import Answer, Bank, Context
+from StrokeSAMLib.interactive.engines.base import Answer, Bank, Context, Engine
 from StrokeSAMLib.interactive.engines.registry import load_engine
 from StrokeSAMLib.interactive.prompts import Box, Mask, Point, Prompt
 from StrokeSAMLib.interactive.propagation import Plan, propagate, resumes
@@ -41,7 +41,7 @@ class Session:
     def __init__(
         self,
         image: sitk.Image,
-        engine: str = "random-walker",
+        engine: str | Engine = "random-walker",
         *,
         axis: int | None = None,
         normal: Sequence[float] | None = None,
@@ -56,14 +56,14 @@ class Session:
 
         Args:
             image: 3-D, scalar; it is never changed.
-            engine: see `strokesam methods`.
+            engine: see `strokesam methods`; or one that is loaded already.
             axis: stack the slices along this index axis (0, 1, 2); by default the axis of the thickest slices.
             normal: or along this direction (LPS), for an oblique view; `right` is the view's.
             window: the values of black and white; by default the stroke window for CT, percentiles for MR.
             weights: the engine's checkpoint, where it needs one.
             device: "auto", "cpu", "cuda" or "mps".
             options: the engine's own.
-            cache: for features; by default 1 GiB.
+            cache: for features; by default the engine's own, of the usual size.
 
         Raises:
             InputError: no usable volume, or no weights.
@@ -77,7 +77,8 @@ class Session:
             stack = stack_along(image, normal, right, window)
         else:
             stack = stack_along_axis(image, slice_axis(image) if axis is None else axis, window)
-        self._start(Encodings(load_engine(engine, weights, device, options), stack, cache))
+        ready = load_engine(engine, weights, device, options) if isinstance(engine, str) else engine
+        self._start(Encodings(ready, stack, cache))
 
     def _start(self, encodings: Encodings) -> None:
         self.encodings = encodings
@@ -117,6 +118,14 @@ class Session:
     def slices(self) -> list[int]:
         """The slices that were prompted or propagated to, ascending; their masks may be empty."""
         return sorted(self._state.answers())
+
+    def prompt_slices(self) -> dict[int, int | None]:
+        """The slice that each prompt acts on, the first of several; None for one that only excludes."""
+        return {number: min(entry.slices, default=None) for number, entry in self._state.prompts.items()}
+
+    def slice_parts(self) -> dict[int, tuple[object, ...]]:
+        """What the mask of each slice is made of: while these are the same objects, so is the mask."""
+        return {k: (answer, *self._excluding(k)) for k, answer in self._state.answers().items()}
 
     def slices_with_prompts(self) -> list[int]:
         """The slices that have prompts, ascending."""
@@ -313,10 +322,14 @@ class Session:
 
     def _allowed(self, k: int, mask: np.ndarray) -> np.ndarray:
         """`mask` without what the negative masks exclude on slice `k`."""
-        for entry in self._state.prompts.values():
-            if isinstance(entry.prompt, Mask) and not entry.prompt.positive and k in entry.pixels:
-                mask = mask & ~entry.pixels[k]
+        for entry in self._excluding(k):
+            mask = mask & ~entry.pixels[k]
         return mask
+
+    def _excluding(self, k: int) -> list[Placed]:
+        """The negative masks that have something on slice `k`."""
+        masks = (entry for entry in self._state.prompts.values() if isinstance(entry.prompt, Mask))
+        return [entry for entry in masks if not entry.prompt.positive and k in entry.pixels]
 
 
 _KINDS = {Point: "point", Box: "box", Mask: "mask"}

@@ -51,6 +51,21 @@ class VolumeSnapshot:
         return imageFromOriented(oriented)
 
 
+def placeOf(node: slicer.vtkMRMLScalarVolumeNode) -> object:
+    """Something that is equal as long as the volume's voxels and their place in the world are."""
+    parent, toWorld, ijkToRas = node.GetParentTransformNode(), vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(ijkToRas)
+    bent = 0
+    if parent is not None:
+        if parent.IsTransformToWorldLinear():
+            parent.GetMatrixTransformToWorld(toWorld)
+        else:
+            bent = parent.GetTransformToWorldMTime()
+    data = node.GetImageData()
+    matrices = (tuple(_array(matrix).ravel().tolist()) for matrix in (ijkToRas, toWorld))
+    return (node.GetID(), 0 if data is None else data.GetMTime(), bent, *matrices)
+
+
 def worldTransform(node: slicer.vtkMRMLTransformableNode) -> vtk.vtkGeneralTransform | None:
     """A copy of what carries the node's points to the world, for any thread; None for nothing."""
     parent = node.GetParentTransformNode()
@@ -123,7 +138,9 @@ def labelmapForVolume(patch: Patch, node: slicer.vtkMRMLScalarVolumeNode) -> sli
     if patch.size != tuple(node.GetImageData().GetDimensions()):
         raise InputError(f"{node.GetName()}: the volume changed while its lesion was segmented")
     data = _vtkImage(sitk.GetArrayFromImage(patch.image))
-    data.SetExtent(*(n for start, size in zip(patch.start, data.GetDimensions()) for n in (start, start + size - 1)))
+    data.SetExtent(
+        *(n for start, size in zip(patch.start, data.GetDimensions(), strict=True) for n in (start, start + size - 1))
+    )
     labelmap = slicer.vtkOrientedImageData()
     labelmap.ShallowCopy(data)
     ijkToRas = vtk.vtkMatrix4x4()
@@ -170,7 +187,7 @@ def _resampledBack(mask: sitk.Image, node: slicer.vtkMRMLScalarVolumeNode) -> sl
 
 
 def imageFromOriented(oriented: slicer.vtkOrientedImageData) -> sitk.Image:
-    """An oriented image as one in LPS. Voxels copied; RAS turned into LPS; an extent that does not begin at 0 goes into the origin."""
+    """Voxels copied; RAS turned into LPS; an extent that does not begin at 0 goes into the origin."""
     import numpy as np
     import SimpleITK as sitk
     from vtk.util.numpy_support import vtk_to_numpy

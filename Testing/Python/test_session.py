@@ -387,7 +387,7 @@ class TestFiles:
 
     @pytest.fixture(autouse=True)
     def known(self, monkeypatch, engine):
-        monkeypatch.setattr("StrokeSAMLib.interactive.session.load_engine", lambda *arguments: engine)
+        monkeypatch.setattr("StrokeSAMLib.interactive.record.load_engine", lambda *arguments: engine)
 
     def test_a_replay_is_identical(self, session, image, box, at, tmp_path):
         self.full(session, box, at)

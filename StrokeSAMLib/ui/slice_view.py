@@ -1,0 +1,116 @@
+"""A slice view as prompts see it: its plane, and what of a prompt or a preview lies in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import slicer
+
+from StrokeSAMLib.mrml.space import Position, viewPlane
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from StrokeSAMLib.interactive.prompts import Box, Point
+
+# A prompt is drawn where the plane is nearer than this, mm, at least.
+_NEAR_MM = 0.5
+# Cosine from which on two planes are one: 2.5°, as much as an eye can tell.
+_PARALLEL = 0.999
+
+
+class SliceView:
+    """The plane that a slice node shows, at this moment. XY are pixels of the view, from its lower left."""
+
+    def __init__(self, sliceNode: slicer.vtkMRMLSliceNode):
+        import numpy as np
+
+        self._toLps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ _array(sliceNode.GetXYToRAS())
+        self._fromLps = np.linalg.inv(self._toLps)
+        self.plane = viewPlane(sliceNode)
+        self._normal = np.asarray(self.plane[0])
+
+    def positionAt(self, xy: tuple[float, float]) -> Position:
+        """LPS, mm, of a place in the view."""
+        x, y, z, _ = self._toLps @ [xy[0], xy[1], 0.0, 1.0]
+        return (float(x), float(y), float(z))
+
+    def xyOf(self, positions: np.ndarray) -> np.ndarray:
+        """Places in the view of positions (…, 3), LPS, seen along the normal: (…, 2)."""
+        return positions @ self._fromLps[:2, :3].T + self._fromLps[:2, 3]
+
+    def distance(self, position: Any) -> float:
+        """Of a position (LPS) from the plane, mm."""
+        import numpy as np
+
+        return float(abs((np.asarray(position) - self._toLps[:3, 3]) @ self._normal))
+
+    def sliceShown(self, affine: np.ndarray, count: int) -> int | None:
+        """The slice of a stack that the view shows; None where it shows another plane, or none of them."""
+        import numpy as np
+
+        across = affine[:3, 2] / np.linalg.norm(affine[:3, 2])
+        if abs(across @ self._normal) < _PARALLEL:
+            return None
+        k = (np.linalg.inv(affine) @ self._toLps[:, 3])[2]
+        nearest = int(np.floor(k + 0.5))
+        return nearest if 0 <= nearest < count else None
+
+    def edgesOf(self, edges: np.ndarray, affine: np.ndarray, k: int) -> np.ndarray:
+        """Edges (n, 2, 2) of (column, row) on slice `k`, in the view: (n, 2, 2) of XY."""
+        import numpy as np
+
+        index = np.concatenate([edges, np.full((*edges.shape[:2], 1), float(k))], axis=-1)
+        return self.xyOf(index @ affine[:3, :3].T + affine[:3, 3])
+
+    def holds(self, position: Any, thickness: float) -> bool:
+        """Whether a position lies in the slice of this `thickness` (mm) around the plane."""
+        return self.distance(position) <= max(thickness / 2, _NEAR_MM)
+
+    def pointShown(self, point: Point, thickness: float) -> tuple[float, float] | None:
+        """Where a point is drawn; None where it is not."""
+        import numpy as np
+
+        if not self.holds(point.position, thickness):
+            return None
+        x, y = self.xyOf(np.asarray(point.position))
+        return (float(x), float(y))
+
+    def boxShown(self, box: Box, axes: np.ndarray, thickness: float) -> np.ndarray | None:
+        """The corners of a box in the view, (4, 2) in turn; None where it is not drawn.
+
+        Args:
+            axes: the directions of its sides, unit vectors (3, 2), LPS.
+        """
+        import numpy as np
+
+        first, second = np.asarray(box.first), np.asarray(box.second)
+        middle = (first + second) / 2
+        across = np.cross(axes[:, 0], axes[:, 1])
+        if not self.holds(middle, thickness) or abs(across @ self._normal) < _PARALLEL:
+            return None
+        sides = [((second - first) @ axes[:, n]) * axes[:, n] for n in range(2)]
+        start = first + ((middle - first) @ across) * across
+        return self.xyOf(np.stack([start, start + sides[0], start + sides[0] + sides[1], start + sides[1]]))
+
+
+def viewAxes(plane: tuple[Position, Position]) -> np.ndarray:
+    """The right and the up of a plane (normal and right), unit vectors (3, 2)."""
+    import numpy as np
+
+    normal, right = (np.asarray(vector, float) for vector in plane)
+    return np.stack([right, np.cross(normal, right)], axis=1)
+
+
+def stackAxes(affine: np.ndarray) -> np.ndarray:
+    """The directions of a stack's columns and rows, unit vectors (3, 2)."""
+    import numpy as np
+
+    axes = affine[:3, :2]
+    return axes / np.linalg.norm(axes, axis=0)
+
+
+def _array(matrix: Any) -> np.ndarray:
+    import numpy as np
+
+    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
