@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import slicer
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 Plane = tuple[Any, Any]
 Action = Callable[[PromptSession, Monitor], Any]
+NO_PLANE: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,11 @@ class PromptEditor:
         running: what the worker does, "" for nothing.
     """
 
-    def __init__(self, view: View, worker: Worker | None = None):
+    def __init__(self, view: View, worker: Worker, engines: Engines):
+        """`worker` and `engines` outlive the editor, so that a network is loaded once."""
         self._view = view
-        self._worker = worker or Worker("StrokeSAM effect")
-        self._engines = Engines()
+        self._worker = worker
+        self._engines = engines
         self._engine = EngineChoice()
         self._target: Target | None = None
         self._forget()
@@ -126,20 +129,33 @@ class PromptEditor:
         self._view.showState()
 
     def setEngine(self, choice: EngineChoice) -> None:
-        """Choose the engine. A session with another one stays as it is until it is cleared."""
+        """Choose the engine. It is asked all prompts that there are; what was propagated goes from the preview."""
+        if choice == self._engine:
+            return
+        prompts, document = list(self.prompts.values()), self._document
         self._engine = choice
+        if not prompts:
+            return
+        contribution = self._contribution
+        self._drop()
+        self._contribution = contribution
+
+        def again(session: PromptSession, monitor: Monitor) -> None:
+            for prompt in prompts:
+                session.session.add(prompt)
+
+        self._do("Segmenting", again, document["plane"])
 
     def reset(self) -> None:
         """Cancel, and forget the session; what is written and saved with the segment stays."""
-        self._worker.cancel_all()
-        self._worker.submit(Job(self._held.close))
-        self._forget()
+        self._drop()
         self._target = None
         self._view.showMessage("")
 
-    def close(self) -> None:
-        """End the worker: the effect goes."""
-        self._worker.stop(timeout=5.0)
+    def _drop(self) -> None:
+        self._worker.cancel_all()
+        self._worker.submit(Job(self._held.close))
+        self._forget()
 
     def poll(self) -> None:
         """Hear of the worker's progress and results."""
@@ -147,7 +163,9 @@ class PromptEditor:
 
     def add(self, prompt: Prompt, plane: Plane) -> None:
         """Add a prompt that was drawn in a view with this plane (normal and right, LPS)."""
-        self._do("Segmenting", lambda session, monitor: session.session.add(prompt), plane)
+        normal, right = plane
+        view = {"normal": normal, "right": right}
+        self._do("Segmenting", lambda session, monitor: session.session.add(prompt), view)
 
     def change(self, number: int, prompt: Prompt) -> None:
         """Put another prompt in the place of prompt `number`: it was moved."""
@@ -254,6 +272,8 @@ class PromptEditor:
             self._view.showMessage(str(error))
             return
         if self._document:
+            options = {name: value for name, value in self._document["engine"].items() if name not in ("id", "weights")}
+            self._engine = replace(self._engine, id=self._document["engine"]["id"], options=options)
             # What it made is in the segment.
             self._contribution.adopt(segmentLabelmap(target.segmentationNode, target.segmentId))
             self._do("Reopening the prompts", lambda session, monitor: None)
@@ -268,7 +288,11 @@ class PromptEditor:
         return self._target is not None
 
     def _do(
-        self, what: str, action: Action, plane: Plane | None = None, done: Callable[[Any], None] = lambda found: None
+        self,
+        what: str,
+        action: Action,
+        plane: Mapping[str, Any] = NO_PLANE,
+        done: Callable[[Any], None] = lambda found: None,
     ) -> None:
         """Let the worker do `action` on the session, opened if there is none; show what came of it."""
         if not self._usable():
@@ -310,7 +334,7 @@ class PromptEditor:
         self._worker.submit(Job(work, finished, failed, cancelled, self._view.showProgress))
         self._view.showState()
 
-    def _opening(self, plane: Plane | None) -> Opening:
+    def _opening(self, plane: Mapping[str, Any]) -> Opening:
         """What a session is opened from, should there be none; the volume must be what it was."""
         volume = self._target.volumeNode
         place = placeOf(volume)

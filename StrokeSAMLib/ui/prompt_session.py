@@ -38,13 +38,13 @@ class Opening:
     Attributes:
         volume: the volume as it is now.
         engine: for a new session.
-        plane: normal and right of the view, LPS; None for the volume's own slices.
+        plane: of the slices, as `interactive.Session` takes it; none for the volume's thickest axis.
         document: of a session to be gone on with; it has its own engine and plane.
     """
 
     volume: VolumeSnapshot
     engine: EngineChoice
-    plane: tuple[Any, Any] | None = None
+    plane: Mapping[str, Any] = field(default_factory=dict)
     document: Mapping[str, Any] | None = None
 
     @property
@@ -112,9 +112,8 @@ class Engines:
             image = opening.volume.image()
             if opening.document is not None:
                 return PromptSession(self._replayed(opening, image, monitor))
-            normal, right = opening.plane or (None, None)
             engine = self.load(choice.id, choice.weights, choice.device, choice.options)
-            return PromptSession(Session(image, engine, normal=normal, right=right))
+            return PromptSession(Session(image, engine, **opening.plane))
         except InputError as error:
             raise error.naming({"volume": opening.volume.name}) from None
 

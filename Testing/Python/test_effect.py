@@ -13,11 +13,12 @@ from nodes import ROTATION, add_linear_transform, add_volume, segment_array, wor
 from test_mrml_interactive import MIDDLE, ball, box_of, grey, paint  # noqa: E402
 
 from StrokeSAMLib.interactive import Box, Point  # noqa: E402
+from StrokeSAMLib.jobs import Worker  # noqa: E402
 from StrokeSAMLib.mrml.interactive import savedSession  # noqa: E402
 from StrokeSAMLib.ui.overlay import Overlay  # noqa: E402
 from StrokeSAMLib.ui.pointer import Pointer  # noqa: E402
 from StrokeSAMLib.ui.prompt_editor import PromptEditor, Target  # noqa: E402
-from StrokeSAMLib.ui.prompt_session import EngineChoice  # noqa: E402
+from StrokeSAMLib.ui.prompt_session import EngineChoice, Engines  # noqa: E402
 from StrokeSAMLib.ui.slice_view import SliceView  # noqa: E402
 
 
@@ -82,10 +83,11 @@ def view(scene, target):
 
 @pytest.fixture
 def editor(view, target):
-    made = PromptEditor(view)
+    worker = Worker()
+    made = PromptEditor(view, worker, Engines())
     made.setTarget(target)
     yield made
-    made.close()
+    worker.stop(timeout=5)
 
 
 @pytest.fixture
@@ -220,7 +222,7 @@ class TestMouse:
         finish(editor)
         drag(pointer, node, place, (place[0] + 12, place[1]))
         finish(editor)
-        ((number, prompt),) = editor.prompts.items()
+        (prompt,) = editor.prompts.values()
         x, y, z = prompt.position
         np.testing.assert_allclose(xy_of(node, (-x, -y, z)), (place[0] + 12, place[1]), atol=0.01)
 

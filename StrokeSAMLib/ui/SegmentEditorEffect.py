@@ -1,0 +1,112 @@
+"""The Segment Editor effect StrokeSAM: what Slicer calls, and what it is told. The work is `prompt_editor`'s."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import qt
+from SegmentEditorEffects import AbstractScriptedSegmentEditorEffect
+from slicer.i18n import tr as _
+
+
+class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
+    """Boxes and points on a slice become a segment in the volume."""
+
+    def __init__(self, scriptedEffect: Any):
+        scriptedEffect.name = "StrokeSAM"  # modules find effects by it, so it is not translated
+        scriptedEffect.title = _("StrokeSAM")
+        scriptedEffect.perSegment = True
+        AbstractScriptedSegmentEditorEffect.__init__(self, scriptedEffect)
+        self._active: Any = None
+        self._panel: Any = None
+        self._worker: Any = None
+        self._engines: Any = None
+
+    def clone(self) -> Any:
+        from StrokeSAMLib.ui.registration import newEffect
+
+        return newEffect()
+
+    def icon(self) -> qt.QIcon:
+        from StrokeSAMLib.ui.resources import icon
+
+        return icon("SegmentEditorEffect")
+
+    def helpText(self) -> str:
+        return "<html>" + _(
+            "Drag a box around the lesion on any slice, or click points in it and beside it; propagate through the "
+            "volume; correct on any slice.<ul>"
+            "<li><b>B, P, N</b>: box, point in the object, point out of it.</li>"
+            "<li><b>Drag</b> a prompt to move it, <b>Delete</b> to delete it.</li>"
+            "<li><b>Enter</b> propagates up and down, <b>Esc</b> cancels.</li></ul>"
+            "The preview is an outline; propagation writes it into the segment. For research; not a medical device."
+        )
+
+    def setupOptionsFrame(self) -> None:
+        from StrokeSAMLib.ui.effect_panel import EffectPanel
+
+        names = ("tool", "engine", "weights", "select", "delete", "clear", "undo", "redo", "refine", "avoid")
+        names += ("propagate", "range", "cancel", "apply")
+        self._panel = EffectPanel({name: self._whenActive(name) for name in names})
+        self.scriptedEffect.addOptionsWidget(self._panel.widget)
+
+    def setMRMLDefaults(self) -> None:
+        for name, value in (("Tool", "box"), ("Engine", "random-walker"), ("Device", "auto")):
+            self.scriptedEffect.setParameterDefault(name, value)
+
+    def activate(self) -> None:
+        from StrokeSAMLib.jobs import Worker
+        from StrokeSAMLib.ui.active_effect import ActiveEffect
+        from StrokeSAMLib.ui.prompt_session import Engines
+
+        if self._worker is None:
+            self._worker, self._engines = Worker("StrokeSAM effect"), Engines()
+        self._active = ActiveEffect(self.scriptedEffect, self._panel, self._worker, self._engines)
+        self._active.begin()
+
+    def deactivate(self) -> None:
+        if self._active is not None:
+            self._active.end()
+            self._active = None
+
+    def cleanup(self) -> None:
+        self.deactivate()
+        if self._worker is not None:
+            self._worker.stop(timeout=0.0)  # a daemon: whatever it is at, nothing waits for it
+
+    def updateGUIFromMRML(self) -> None:
+        if self._active is not None:
+            self._active.onParameters()
+
+    def updateMRMLFromGUI(self) -> None:
+        """Every widget writes its own parameter at once."""
+
+    def sourceVolumeNodeChanged(self) -> None:
+        if self._active is not None:
+            self._active.onParameters()
+
+    def layoutChanged(self) -> None:
+        if self._active is not None:
+            self._active.showViews()
+
+    def interactionNodeModified(self, interactionNode: Any) -> None:
+        """Placing a markup elsewhere does not end the effect, as it does by default."""
+
+    def createCursor(self, viewWidget: Any) -> qt.QCursor:
+        return qt.QCursor(qt.Qt.CrossCursor)
+
+    def processInteractionEvents(self, callerInteractor: Any, eventId: int, viewWidget: Any) -> bool:
+        if self._active is None or viewWidget.className() != "qMRMLSliceWidget":
+            return False
+        return self._active.onMouse(callerInteractor, eventId, viewWidget)
+
+    def processViewNodeEvents(self, callerViewNode: Any, eventId: int, viewWidget: Any) -> None:
+        if self._active is not None and viewWidget.className() == "qMRMLSliceWidget":
+            self._active.draw(viewWidget)
+
+    def _whenActive(self, name: str) -> Any:
+        def call(*arguments: Any) -> None:
+            if self._active is not None:
+                self._active.actions[name](*arguments)
+
+        return call

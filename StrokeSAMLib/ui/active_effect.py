@@ -1,0 +1,276 @@
+"""The effect while it is active: its editor, its drawing, its keys; all of it ends with `end`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import qt
+import slicer
+import vtk
+
+from StrokeSAMLib.errors import StrokeSAMError
+from StrokeSAMLib.interactive.engines.registry import find_engine
+from StrokeSAMLib.jobs import Worker
+from StrokeSAMLib.ui.overlay import Overlay
+from StrokeSAMLib.ui.packages import ensure
+from StrokeSAMLib.ui.pointer import Pointer
+from StrokeSAMLib.ui.prompt_editor import PromptEditor, Target
+from StrokeSAMLib.ui.prompt_session import EngineChoice, Engines
+from StrokeSAMLib.ui.prompt_text import describe
+from StrokeSAMLib.ui.shortcuts import Shortcuts
+
+_POLL_MS = 30
+_EVENTS = vtk.vtkCommand
+
+
+class ActiveEffect:
+    """Implements `prompt_editor.View` on Slicer's effect and our panel.
+
+    Attributes:
+        actions: what the panel's widgets call, by name.
+    """
+
+    def __init__(self, scriptedEffect: Any, panel: Any, worker: Worker, engines: Engines):
+        self._effect = scriptedEffect
+        self._panel = panel
+        self._overlays: dict[Any, Overlay] = {}
+        self._range: tuple[int | None, int | None] = (None, None)
+        self._avoiding = False
+        self._avoided: dict[str, int] = {}
+        self._sliceCount = -1
+        self._editor = PromptEditor(self, worker, engines)
+        self._pointer = Pointer(self._editor)
+        self._timer = qt.QTimer()
+        self._timer.setInterval(_POLL_MS)
+        self._timer.connect("timeout()", self._onTimer)
+        self._shortcuts: Shortcuts | None = None
+        self._observer: int | None = None
+        editor = self._editor
+        self.actions: dict[str, Callable[..., None]] = {
+            "tool": lambda id: self._effect.setParameter("Tool", id),
+            "engine": lambda id: self._effect.setParameter("Engine", id),
+            "weights": self._onWeights,
+            "select": editor.select,
+            "delete": editor.delete,
+            "clear": editor.clear,
+            "undo": editor.undo,
+            "redo": editor.redo,
+            "refine": editor.refine,
+            "avoid": self._onAvoid,
+            "propagate": self._propagate,
+            "range": self._onRange,
+            "cancel": self._onCancel,
+            "apply": editor.apply,
+        }
+
+    def begin(self) -> None:
+        """The user chose the effect."""
+        window = slicer.util.mainWindow()
+        if window is not None:
+            keys = {key: lambda id=id: self.actions["tool"](id) for key, id in _TOOL_KEYS.items()}
+            keys |= {"Del": self._editor.delete, "Return": self._onEnter, "Enter": self._onEnter}
+            self._shortcuts = Shortcuts(window, keys, self._onCancel)
+        self._observer = slicer.mrmlScene.AddObserver(slicer.mrmlScene.StartCloseEvent, self._onSceneClose)
+        self.onParameters()
+        self.showViews()
+
+    def end(self) -> None:
+        """The user left it: nothing of it stays but what is written, and saved with the segment."""
+        self._pointer.cancel()
+        self._editor.setTarget(None)
+        self._timer.stop()
+        self._timer.disconnect("timeout()")
+        if self._shortcuts is not None:
+            self._shortcuts.remove()
+        if self._observer is not None:
+            slicer.mrmlScene.RemoveObserver(self._observer)
+        self.removeOverlays()
+
+    def onParameters(self) -> None:
+        """Volume, segment, tool or engine may be another."""
+        editor = self._editor
+        self._pointer.tool = self._effect.parameter("Tool")
+        target = self._target()
+        if target != editor.target:
+            self._avoided = {}
+            editor.setTarget(target)
+            if editor.prompts:  # saved with the segment, and with them the engine
+                self._effect.setParameter("Engine", editor.engine.id)
+        id, device = self._effect.parameter("Engine"), self._effect.parameter("Device")
+        options = editor.engine.options if id == editor.engine.id else {}
+        editor.setEngine(EngineChoice(id, None, device, options))
+        self._panel.showTool(self._pointer.tool)
+        self._panel.showEngine(id, find_engine(id).readiness(), "")
+        self.showState()
+
+    def onMouse(self, interactor: Any, eventId: int, viewWidget: Any) -> bool:
+        """A mouse event in a slice view; whether it was ours. With a modifier key it is Slicer's."""
+        xy = tuple(float(n) for n in interactor.GetEventPosition())
+        if eventId == _EVENTS.LeftButtonPressEvent:
+            modified = interactor.GetShiftKey() or interactor.GetControlKey() or interactor.GetAltKey()
+            if modified or self._editor.target is None or not self._effect.confirmCurrentSegmentVisible():
+                return False
+            self._pointer.press(xy, self._effect.viewNode(viewWidget))
+        elif not self._pointer.dragging:
+            return False
+        elif eventId == _EVENTS.MouseMoveEvent:
+            self._pointer.move(xy)
+            self.draw(viewWidget)
+        elif eventId == _EVENTS.LeftButtonReleaseEvent:
+            self._pointer.release(xy)
+            self._drawAll()
+        else:
+            return False
+        self._holdEscape()
+        return True
+
+    def draw(self, viewWidget: Any) -> None:
+        """Bring one slice view in line."""
+        overlay = self._overlays.get(viewWidget)
+        if overlay is None:
+            overlay = self._overlays[viewWidget] = Overlay(self._effect.viewNode(viewWidget))
+            for actor in overlay.actors:
+                self._effect.addActor2D(viewWidget, actor)
+        overlay.update(self._editor, self._pointer)
+        viewWidget.sliceView().scheduleRender()
+
+    def showViews(self) -> None:
+        """Draw in every slice view of the layout, which may be another."""
+        self.removeOverlays()
+        manager = slicer.app.layoutManager()
+        for name in manager.sliceViewNames() if manager is not None else ():
+            self.draw(manager.sliceWidget(name))
+
+    def removeOverlays(self) -> None:
+        """Take all that was drawn out of the views."""
+        for viewWidget, overlay in self._overlays.items():
+            for actor in overlay.actors:
+                self._effect.removeActor2D(viewWidget, actor)
+            viewWidget.sliceView().scheduleRender()
+        self._overlays = {}
+
+    def showState(self) -> None:
+        editor, shown = self._editor, self._editor.shown
+        self._panel.showPrompts(describe(editor.prompts, shown.slices if shown else {}), editor.selected)
+        self._panel.showButtons(
+            canUndo=bool(shown and shown.canUndo),
+            canRedo=bool(shown and shown.canRedo),
+            selected=editor.selected is not None,
+            prompted=bool(editor.prompts),
+            running=bool(editor.running),
+        )
+        if shown is not None and shown.count != self._sliceCount:
+            self._sliceCount = shown.count
+            self._panel.showRange(shown.count)
+        if editor.busy:
+            self._timer.start()
+        self._holdEscape()
+        self._drawAll()
+
+    def showMessage(self, text: str) -> None:
+        self._panel.showMessage(text)
+
+    def showProgress(self, fraction: float, text: str) -> None:
+        self._panel.showProgress(fraction, text)
+
+    def prepareEngine(self, id: str) -> bool:
+        try:
+            ensure(find_engine(id).missing_packages())
+        except StrokeSAMError as error:
+            self.showMessage(str(error))
+            return False
+        return True
+
+    def write(self, compose: Callable[[slicer.vtkOrientedImageData], None]) -> None:
+        modifier = self._effect.defaultModifierLabelmap()
+        compose(modifier)
+        self._effect.saveStateForUndo()
+        self._effect.modifySelectedSegmentByLabelmap(
+            modifier, slicer.qSlicerSegmentEditorAbstractEffect.ModificationModeSet
+        )
+
+    def _target(self) -> Target | None:
+        node = self._effect.parameterSetNode()
+        if node is None:
+            return None
+        volume, segmentation = node.GetSourceVolumeNode(), node.GetSegmentationNode()
+        segmentId = node.GetSelectedSegmentID()
+        if volume is None or segmentation is None or not segmentId:
+            return None
+        target = Target(volume, segmentation, segmentId)
+        return target if target.present else None
+
+    def _propagate(self, direction: str) -> None:
+        first, last = self._range
+        self._avoid()
+        self._editor.propagate(direction=direction, first=first, last=last)
+
+    def _otherSegments(self) -> dict[str, int]:
+        """The visible segments but the selected one, those that hold something; and when each was last changed."""
+        target = self._editor.target
+        display = target.segmentationNode.GetDisplayNode() if target is not None else None
+        if display is None:
+            return {}
+        visible = vtk.vtkStringArray()
+        display.GetVisibleSegmentIDs(visible)
+        others = {visible.GetValue(n) for n in range(visible.GetNumberOfValues())} - {target.segmentId}
+        segmentation = target.segmentationNode.GetSegmentation()
+        held = (id for id in sorted(others) if not _isEmpty(target.segmentationNode, id))
+        return {id: _modified(segmentation.GetSegment(id)) for id in held}
+
+    def _holdEscape(self) -> None:
+        if self._shortcuts is not None:
+            self._shortcuts.holdEscape(bool(self._editor.running) or self._pointer.dragging)
+
+    def _drawAll(self) -> None:
+        for viewWidget in list(self._overlays):
+            self.draw(viewWidget)
+
+    def _onAvoid(self, avoided: bool) -> None:
+        self._avoiding = avoided
+        self._avoid()
+
+    def _avoid(self) -> None:
+        """Let the session know of the other segments, where they are others than it knows of."""
+        others = self._otherSegments() if self._avoiding else {}
+        if others != self._avoided:
+            self._avoided = others
+            self._editor.avoid(list(others))
+
+    def _onRange(self, first: int | None, last: int | None) -> None:
+        self._range = (first, last)
+
+    def _onEnter(self) -> None:
+        self._propagate("both")
+
+    def _onCancel(self) -> None:
+        self._pointer.cancel()
+        self._editor.cancel()
+        self.showState()
+
+    def _onWeights(self) -> None: ...
+
+    def _onSceneClose(self, caller: Any, event: str) -> None:
+        self._pointer.cancel()
+        self._editor.setTarget(None)
+
+    def _onTimer(self) -> None:
+        self._editor.poll()
+        if not self._editor.busy:
+            self._timer.stop()
+
+
+_TOOL_KEYS = {"B": "box", "P": "positive", "N": "negative"}
+
+
+def _modified(segment: slicer.vtkSegment) -> int:
+    labelmap = segment.GetRepresentation("Binary labelmap")
+    return 0 if labelmap is None else labelmap.GetMTime()
+
+
+def _isEmpty(segmentationNode: slicer.vtkMRMLSegmentationNode, segmentId: str) -> bool:
+    from StrokeSAMLib.mrml.segments import segmentLabelmap
+
+    labelmap = segmentLabelmap(segmentationNode, segmentId)
+    return labelmap is None or labelmap.GetScalarRange()[1] == 0

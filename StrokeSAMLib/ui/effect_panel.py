@@ -1,0 +1,212 @@
+"""The effect's options in the Segment Editor: widgets only; what they do is the effect's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import qt
+from slicer.i18n import tr as _
+
+from StrokeSAMLib.interactive.engines.registry import ENGINES
+from StrokeSAMLib.ui.resources import icon
+
+_TOOLS = (
+    ("box", "ToolBox", _("Box"), _("Drag a box around the object (B)")),
+    ("positive", "ToolPositive", _("In"), _("Click what is in the object (P)")),
+    ("negative", "ToolNegative", _("Out"), _("Click what is not in the object (N)")),
+)
+_DIRECTIONS = (("down", _("Down")), ("both", _("Both")), ("up", _("Up")))
+
+
+class EffectPanel:
+    """Tools, engine, prompts, propagation, progress.
+
+    Args:
+        actions: what the buttons call, by name: tool(id), engine(id), weights(), select(number), delete(), clear(),
+            undo(), redo(), refine(), avoid(bool), propagate(direction), range(first, last), cancel(), apply().
+    """
+
+    def __init__(self, actions: Mapping[str, Callable[..., None]]):
+        self._actions = actions
+        self._numbers: list[int] = []
+        self._filling = False
+        self.widget = qt.QWidget()
+        layout = qt.QVBoxLayout(self.widget)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(self._toolRow())
+        layout.addLayout(self._engineRow())
+        layout.addWidget(self._promptList())
+        layout.addLayout(self._promptRow())
+        layout.addLayout(self._startRow())
+        layout.addLayout(self._propagationRow())
+        layout.addLayout(self._rangeRow())
+        layout.addLayout(self._applyRow())
+        self._message = qt.QLabel()
+        self._message.setWordWrap(True)
+        layout.addWidget(self._message)
+
+    def showTool(self, id: str) -> None:
+        """Mark the tool."""
+        self._tools[id].setChecked(True)
+
+    def showEngine(self, id: str, readiness: str, weights: str) -> None:
+        """The engine, what it lacks ("yes" for nothing), and what its button for weights does ("" for none)."""
+        ids = [entry.id for entry in ENGINES]
+        self._filling = True
+        self._engine.setCurrentIndex(ids.index(id))
+        self._filling = False
+        self._readiness.setText("" if readiness == "yes" else readiness.removeprefix("no: "))
+        self._weights.setText(weights)
+        self._weights.setVisible(bool(weights))
+
+    def showPrompts(self, prompts: list[tuple[int, str]], selected: int | None) -> None:
+        """The list: number and text of each."""
+        self._filling = True
+        self._numbers = [number for number, _text in prompts]
+        self._list.clear()
+        for _number, text in prompts:
+            self._list.addItem(text)
+        self._list.setCurrentRow(self._numbers.index(selected) if selected in self._numbers else -1)
+        self._filling = False
+
+    def showButtons(self, canUndo: bool, canRedo: bool, selected: bool, prompted: bool, running: bool) -> None:
+        """Enable what can be done now."""
+        for button, enabled in (
+            (self._undo, canUndo and not running),
+            (self._redo, canRedo and not running),
+            (self._delete, selected),
+            (self._clear, prompted),
+            (self._apply, prompted and not running),
+            (self._cancel, running),
+            *((button, prompted and not running) for button in self._directions),
+        ):
+            button.setEnabled(enabled)
+        self._progress.setVisible(running)
+
+    def showRange(self, count: int) -> None:
+        """The slices that there are."""
+        for box in (self._first, self._last):
+            box.setMaximum(max(count - 1, 0))
+        self._last.setValue(max(count - 1, 0))
+
+    def showProgress(self, fraction: float, text: str) -> None:
+        """How far the work is."""
+        self._progress.setValue(round(fraction * 100))
+        self._progress.setFormat(f"{text} (%p %)")
+
+    def showMessage(self, text: str) -> None:
+        """What went wrong, or what to know."""
+        self._message.setText(text)
+
+    def _toolRow(self) -> Any:
+        row, group = qt.QHBoxLayout(), qt.QButtonGroup(self.widget)
+        self._tools = {}
+        for id, image, text, tip in _TOOLS:
+            button = qt.QToolButton()
+            button.setText(text)
+            button.setToolTip(tip)
+            button.setIcon(icon(image))
+            button.setToolButtonStyle(qt.Qt.ToolButtonTextBesideIcon)
+            button.setCheckable(True)
+            button.connect("clicked(bool)", lambda checked, id=id: self._actions["tool"](id))
+            group.addButton(button)
+            row.addWidget(button)
+            self._tools[id] = button
+        row.addStretch(1)
+        return row
+
+    def _engineRow(self) -> Any:
+        row = qt.QHBoxLayout()
+        self._engine = qt.QComboBox()
+        self._engine.setToolTip(_("What finds the object. The random walker needs nothing."))
+        for entry in ENGINES:
+            self._engine.addItem(entry.title)
+        self._engine.connect("currentIndexChanged(int)", self._onEngine)
+        self._readiness = qt.QLabel()
+        self._weights = _button("", _("The network's weights"), lambda: self._actions["weights"]())
+        for widget in (qt.QLabel(_("Engine:")), self._engine, self._readiness):
+            row.addWidget(widget)
+        row.addStretch(1)
+        row.addWidget(self._weights)
+        return row
+
+    def _promptList(self) -> Any:
+        self._list = qt.QListWidget()
+        self._list.setMaximumHeight(90)
+        self._list.setToolTip(_("Prompts. Drag one in a view to move it."))
+        self._list.connect("currentRowChanged(int)", self._onRow)
+        return self._list
+
+    def _promptRow(self) -> Any:
+        self._delete = _button(_("Delete"), _("Delete the selected prompt (Delete)"), self._actions["delete"])
+        self._undo = _button(_("Undo prompt"), _("Take back the last prompt or propagation"), self._actions["undo"])
+        self._redo = _button(_("Redo prompt"), _("Do again what was taken back"), self._actions["redo"])
+        self._clear = _button(_("Clear"), _("Remove all prompts; the segment stays"), self._actions["clear"])
+        return _row(self._delete, self._undo, self._redo, self._clear)
+
+    def _startRow(self) -> Any:
+        refine = _button(
+            _("Start from segment"),
+            _("Go on from what the segment holds: corrections change it, propagation carries it further"),
+            self._actions["refine"],
+        )
+        avoid = qt.QCheckBox(_("Not in other segments"))
+        avoid.setToolTip(_("Where other visible segments are, the object is not"))
+        avoid.connect("toggled(bool)", self._actions["avoid"])
+        return _row(refine, avoid)
+
+    def _propagationRow(self) -> Any:
+        self._directions = [
+            _button(text, _("Propagate through the slices, and write the result (Enter: both)"), self._propagate(id))
+            for id, text in _DIRECTIONS
+        ]
+        return _row(qt.QLabel(_("Propagate:")), *self._directions)
+
+    def _propagate(self, direction: str) -> Callable[[], None]:
+        return lambda: self._actions["propagate"](direction)
+
+    def _rangeRow(self) -> Any:
+        self._limited = qt.QCheckBox(_("only slices"))
+        self._first, self._last = qt.QSpinBox(), qt.QSpinBox()
+        for widget in (self._first, self._last):
+            widget.setEnabled(False)
+            widget.connect("valueChanged(int)", lambda value: self._onRange())
+            self._limited.connect("toggled(bool)", widget.setEnabled)
+        self._limited.connect("toggled(bool)", lambda checked: self._onRange())
+        return _row(self._limited, self._first, qt.QLabel(_("to")), self._last)
+
+    def _applyRow(self) -> Any:
+        self._apply = _button(_("Write into segment"), _("Write the preview into the segment"), self._actions["apply"])
+        self._cancel = _button(_("Cancel"), _("Stop at the next slice (Esc)"), self._actions["cancel"])
+        self._progress = qt.QProgressBar()
+        row = _row(self._apply, self._cancel)
+        row.addWidget(self._progress)
+        return row
+
+    def _onEngine(self, index: int) -> None:
+        if not self._filling:
+            self._actions["engine"](ENGINES[index].id)
+
+    def _onRow(self, row: int) -> None:
+        if not self._filling:
+            self._actions["select"](self._numbers[row] if 0 <= row < len(self._numbers) else None)
+
+    def _onRange(self) -> None:
+        limits = (self._first.value, self._last.value) if self._limited.checked else (None, None)
+        self._actions["range"](*limits)
+
+
+def _button(text: str, tip: str, action: Callable[[], None]) -> Any:
+    made = qt.QPushButton(text)
+    made.setToolTip(tip)
+    made.connect("clicked(bool)", lambda checked: action())
+    return made
+
+
+def _row(*widgets: Any) -> Any:
+    row = qt.QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget)
+    row.addStretch(1)
+    return row

@@ -1,0 +1,55 @@
+"""Keys that work while the effect is active, and only then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import qt
+
+_ESCAPE = "Esc"
+
+
+class Shortcuts:
+    """Keyboard shortcuts of a window, made and removed together.
+
+    Esc already belongs to the Segment Editor, which leaves the effect on it; two shortcuts of one key are none. So
+    Esc is ours only between `holdEscape(True)` and `holdEscape(False)`, and the editor's own rests meanwhile.
+    """
+
+    def __init__(self, window: Any, actions: Mapping[str, Callable[[], None]], onEscape: Callable[[], None]):
+        self._window = window
+        self._resting: list[Any] = []
+        self._made = [_shortcut(window, key, action) for key, action in actions.items()]
+        self._escape = _shortcut(window, _ESCAPE, onEscape)
+        self._escape.setEnabled(False)
+
+    def holdEscape(self, held: bool) -> None:
+        """Take Esc from the Segment Editor, or give it back."""
+        if held and not self._resting:
+            key = qt.QKeySequence(_ESCAPE)
+            self._resting = [
+                each
+                for each in self._window.findChildren("QShortcut")
+                if each is not self._escape and each.key == key and each.enabled
+            ]
+        for each in self._resting:
+            each.setEnabled(not held)
+        if not held:
+            self._resting = []
+        self._escape.setEnabled(held)
+
+    def remove(self) -> None:
+        """No key does anything any more."""
+        self.holdEscape(False)
+        for each in (*self._made, self._escape):
+            each.disconnect("activated()")
+            each.setParent(None)
+            each.deleteLater()
+        self._made = []
+
+
+def _shortcut(window: Any, key: str, action: Callable[[], None]) -> Any:
+    made = qt.QShortcut(qt.QKeySequence(key), window)
+    made.connect("activated()", action)
+    return made

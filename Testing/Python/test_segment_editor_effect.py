@@ -1,0 +1,422 @@
+"""The effect as Slicer calls it: fake Qt and host, everything else real (MRML, segment editor logic, VTK)."""
+
+import sys
+import threading
+import time
+import types
+
+import numpy as np
+import pytest
+from fake_qt import Shortcut, Widget, Window, make_module
+from helpers import ROOT, dice
+
+slicer = pytest.importorskip("slicer")
+vtk = pytest.importorskip("vtk")
+
+from nodes import add_volume, segment_array, world_of  # noqa: E402
+from test_effect import axial, box_of, xy_of  # noqa: E402
+from test_mrml_interactive import MIDDLE, ball, grey, paint  # noqa: E402
+
+EVENTS = vtk.vtkCommand
+
+
+class SliceWidget:
+    """A slice view of the layout."""
+
+    def __init__(self, node):
+        self.node, self.actors, self.renders = node, [], 0
+
+    def className(self):
+        return "qMRMLSliceWidget"
+
+    def sliceView(self):
+        return self
+
+    def scheduleRender(self):
+        self.renders += 1
+
+
+class Interactor:
+    def __init__(self):
+        self.position, self.shift = (0, 0), False
+
+    def GetEventPosition(self):
+        return self.position
+
+    def GetShiftKey(self):
+        return self.shift
+
+    def GetControlKey(self):
+        return False
+
+    GetAltKey = GetControlKey
+
+
+class Host:
+    """qSlicerSegmentEditorScriptedEffect, as far as the effect calls it, on Slicer's own logic."""
+
+    def __init__(self, scene, segmentation, volume, segmentId):
+        self.node = scene.AddNewNodeByClass("vtkMRMLSegmentEditorNode")
+        self.node.SetAndObserveSegmentationNode(segmentation)
+        self.node.SetAndObserveSourceVolumeNode(volume)
+        self.node.SetSelectedSegmentID(segmentId)
+        self.logic = slicer.vtkSlicerSegmentEditorLogic()
+        self.logic.SetMRMLScene(scene)
+        self.logic.SetSegmentEditorNode(self.node)
+        self.effect, self.undoStates, self.visible = None, 0, True
+
+    def parameterSetNode(self):
+        return self.node
+
+    def parameter(self, name):
+        return self.node.GetAttribute(f"StrokeSAM.{name}") or ""
+
+    def setParameter(self, name, value):
+        self.node.SetAttribute(f"StrokeSAM.{name}", value)
+        self.effect.updateGUIFromMRML()
+
+    def setParameterDefault(self, name, value):
+        if self.node.GetAttribute(f"StrokeSAM.{name}") is None:
+            self.node.SetAttribute(f"StrokeSAM.{name}", value)
+
+    def addOptionsWidget(self, widget):
+        self.options = widget
+
+    def viewNode(self, widget):
+        return widget.node
+
+    def addActor2D(self, widget, actor):
+        widget.actors.append(actor)
+
+    def removeActor2D(self, widget, actor):
+        widget.actors.remove(actor)
+
+    def confirmCurrentSegmentVisible(self):
+        return int(self.visible)
+
+    def defaultModifierLabelmap(self):
+        assert self.logic.ResetModifierLabelmapToDefault()
+        return self.logic.GetModifierLabelmap()
+
+    def saveStateForUndo(self):
+        self.undoStates += 1
+        self.logic.SaveStateForUndo()
+
+    def modifySelectedSegmentByLabelmap(self, labelmap, mode):
+        assert mode == "set"
+        node, segment = self.node.GetSegmentationNode(), self.node.GetSelectedSegmentID()
+        self.logic.ModifySegmentByLabelmap(node, segment, labelmap, self.logic.ModificationModeSet, False, False)
+
+    def select(self, segmentId):
+        self.node.SetSelectedSegmentID(segmentId)
+        self.effect.updateGUIFromMRML()
+
+
+class AbstractEffect:
+    def __init__(self, scriptedEffect):
+        self.scriptedEffect = scriptedEffect
+
+
+@pytest.fixture
+def application(monkeypatch, scene):
+    """`qt`, and of `slicer` what an application adds."""
+    views = {}
+    window = Window()
+    Widget.made.clear()
+    i18n, effects = types.ModuleType("slicer.i18n"), types.ModuleType("SegmentEditorEffects")
+    i18n.tr = lambda text: text
+    effects.AbstractScriptedSegmentEditorEffect = AbstractEffect
+    layout = types.SimpleNamespace(sliceViewNames=lambda: list(views), sliceWidget=views.get)
+    module = types.SimpleNamespace(path=str(ROOT / "StrokeSAM" / "StrokeSAM.py"))
+    for name, value in (("qt", make_module()), ("slicer.i18n", i18n), ("SegmentEditorEffects", effects)):
+        monkeypatch.setitem(sys.modules, name, value)
+    for name, value in (
+        ("app", types.SimpleNamespace(layoutManager=lambda: layout)),
+        ("modules", types.SimpleNamespace(strokesam=module)),
+        ("qSlicerSegmentEditorAbstractEffect", types.SimpleNamespace(ModificationModeSet="set")),
+    ):
+        monkeypatch.setattr(slicer, name, value, raising=False)
+    monkeypatch.setattr(slicer.util, "mainWindow", lambda: window)
+    qtBound = ("SegmentEditorEffect", "active_effect", "effect_panel", "shortcuts", "resources")
+    for name in qtBound:
+        monkeypatch.delitem(sys.modules, f"StrokeSAMLib.ui.{name}", raising=False)
+    editors = Shortcut("Esc", window)
+    yield types.SimpleNamespace(views=views, window=window, editorsEscape=editors)
+    for name in qtBound:
+        sys.modules.pop(f"StrokeSAMLib.ui.{name}", None)
+
+
+@pytest.fixture
+def volume(scene):
+    return add_volume(scene, values=grey())
+
+
+@pytest.fixture
+def host(scene, application, volume):
+    segmentation = scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    segmentation.CreateDefaultDisplayNodes()
+    segmentation.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+    return Host(scene, segmentation, volume, segmentation.GetSegmentation().AddEmptySegment("", "Lesion"))
+
+
+@pytest.fixture
+def red(scene, application, volume):
+    application.views["Red"] = SliceWidget(axial(scene, volume))
+    return application.views["Red"]
+
+
+@pytest.fixture
+def effect(host, red):
+    from StrokeSAMLib.ui.SegmentEditorEffect import SegmentEditorEffect
+
+    host.effect = made = SegmentEditorEffect(host)
+    made.setupOptionsFrame()
+    made.setMRMLDefaults()
+    made.activate()
+    yield made
+    made.cleanup()
+
+
+def button(text):
+    return next(each for each in Widget.made if each.text == text and "clicked(bool)" in each.slots)
+
+
+def of_kind(name):
+    return [each for each in Widget.made if type(each).__name__ == name]
+
+
+def drag(effect, view, first, second, shift=False):
+    """Press, move, release; whether each was ours."""
+    interactor = Interactor()
+    interactor.shift = shift
+    taken = []
+    for event, position in (
+        (EVENTS.LeftButtonPressEvent, first),
+        (EVENTS.MouseMoveEvent, second),
+        (EVENTS.LeftButtonReleaseEvent, second),
+    ):
+        interactor.position = tuple(round(n) for n in position)
+        taken.append(effect.processInteractionEvents(interactor, event, view))
+    return taken
+
+
+def draw(effect, view, volume):
+    return drag(effect, view, *(xy_of(view.node, corner) for corner in box_of(volume)))
+
+
+def finish(seconds=20):
+    """Let the timer run until it stops; the longest that it held the main thread, seconds."""
+    (timer,) = [each for each in of_kind("Timer") if each.active] or [None]
+    end, longest = time.monotonic() + seconds, 0.0
+    while timer is not None and timer.active and time.monotonic() < end:
+        start = time.monotonic()
+        timer.send("timeout()")
+        longest = max(longest, time.monotonic() - start)
+        time.sleep(0.005)
+    assert timer is None or not timer.active
+    return longest
+
+
+def found(host):
+    node = host.node
+    return segment_array(node.GetSegmentationNode(), node.GetSelectedSegmentID(), node.GetSourceVolumeNode())
+
+
+def test_a_box_is_previewed_propagated_and_written(effect, host, red, volume):
+    assert draw(effect, red, volume) == [True, True, True]
+    finish()
+    (prompts,) = of_kind("QListWidget")
+    assert prompts.children == [f"Box, slice {MIDDLE[0]}"]
+    assert host.undoStates == 0 and any(actor.GetVisibility() for actor in red.actors)
+    button("Both").send("clicked(bool)", False)
+    finish()
+    assert host.undoStates == 1 and dice(found(host), ball()) > 0.85
+    host.logic.Undo()
+    assert not found(host).any()
+    host.logic.Redo()
+    assert found(host).any()
+
+
+def test_the_mouse_with_a_modifier_or_another_button_is_slicers(effect, red):
+    assert drag(effect, red, (100, 100), (200, 200), shift=True) == [False, False, False]
+    assert not effect.processInteractionEvents(Interactor(), EVENTS.RightButtonPressEvent, red)
+    assert not effect.processInteractionEvents(Interactor(), EVENTS.MouseWheelForwardEvent, red)
+    three = types.SimpleNamespace(className=lambda: "qMRMLThreeDWidget")
+    assert not effect.processInteractionEvents(Interactor(), EVENTS.LeftButtonPressEvent, three)
+
+
+def test_an_invisible_segment_is_not_drawn_on(effect, host, red, volume):
+    host.visible = False
+    assert draw(effect, red, volume)[0] is False
+
+
+def test_keys_choose_tools_delete_and_propagate(effect, host, red, volume, application):
+    keys = {each.key: each for each in of_kind("Shortcut") if each.alive and each is not application.editorsEscape}
+    assert {"B", "P", "N", "Del", "Return", "Enter", "Esc"} == set(keys)
+    keys["P"].send("activated()")
+    place = xy_of(red.node, world_of(volume, MIDDLE[::-1]))
+    drag(effect, red, place, place)
+    finish()
+    assert of_kind("QListWidget")[0].children == [f"Point in, slice {MIDDLE[0]}"]
+    keys["Return"].send("activated()")
+    finish()
+    assert found(host).any()
+    drag(effect, red, place, place)  # selects it
+    keys["Del"].send("activated()")
+    finish()
+    assert of_kind("QListWidget")[0].children == []
+
+
+def test_esc_is_ours_only_while_something_is_under_way(effect, red, volume, application):
+    (ours,) = [each for each in of_kind("Shortcut") if each.key == "Esc" and each is not application.editorsEscape]
+    assert application.editorsEscape.enabled and not ours.enabled
+    interactor = Interactor()
+    interactor.position = (100, 100)
+    effect.processInteractionEvents(interactor, EVENTS.LeftButtonPressEvent, red)
+    assert ours.enabled and not application.editorsEscape.enabled
+    ours.send("activated()")
+    assert application.editorsEscape.enabled and not ours.enabled
+    assert not effect.processInteractionEvents(interactor, EVENTS.LeftButtonReleaseEvent, red)
+
+
+def test_cancelled_half_way_nothing_is_written(effect, host, red, volume):
+    draw(effect, red, volume)
+    finish()
+    button("Both").send("clicked(bool)", False)
+    button("Cancel").send("clicked(bool)", False)
+    finish()
+    assert host.undoStates == 0 and not found(host).any()
+
+
+def test_the_scene_closed_while_it_propagates(effect, host, red, volume, scene):
+    draw(effect, red, volume)
+    button("Both").send("clicked(bool)", False)
+    scene.Clear(False)
+    finish()
+    assert host.undoStates == 0
+
+
+def test_left_while_it_propagates_nothing_of_it_stays(effect, host, red, volume, application):
+    draw(effect, red, volume)
+    finish()
+    button("Both").send("clicked(bool)", False)
+    effect.deactivate()
+    assert not red.actors and not any(each.active for each in of_kind("Timer"))
+    assert [each for each in of_kind("Shortcut") if each.alive] == [application.editorsEscape]
+    effect.activate()
+    finish()
+    assert host.undoStates == 0 and of_kind("QListWidget")[0].children  # saved with the segment when the box was done
+
+
+def test_another_segment_and_back(effect, host, red, volume):
+    first = host.node.GetSelectedSegmentID()
+    draw(effect, red, volume)
+    finish()
+    (prompts,) = of_kind("QListWidget")
+    host.select(host.node.GetSegmentationNode().GetSegmentation().AddEmptySegment())
+    assert prompts.children == []
+    host.select(first)
+    finish()
+    assert prompts.children == [f"Box, slice {MIDDLE[0]}"]
+
+
+def test_the_engine_that_is_saved_is_chosen_again(effect, host, red, volume):
+    first = host.node.GetSelectedSegmentID()
+    draw(effect, red, volume)
+    finish()
+    host.select(host.node.GetSegmentationNode().GetSegmentation().AddEmptySegment())
+    host.setParameter("Engine", "medsam2")
+    host.select(first)
+    finish()
+    assert host.parameter("Engine") == "random-walker" and len(of_kind("QListWidget")[0].children) == 1
+
+
+def test_an_engine_without_its_packages_or_weights_says_so(effect, host, red, volume):
+    draw(effect, red, volume)
+    finish()
+    host.setParameter("Engine", "medsam2")
+    finish()
+    messages = [each.text for each in of_kind("QLabel") if each.text]
+    assert any("medsam2 needs weights" in text for text in messages)
+
+
+def test_other_visible_segments_are_where_it_is_not(effect, host, red, volume):
+    segmentation = host.node.GetSegmentationNode()
+    neighbour = segmentation.GetSegmentation().AddEmptySegment("", "Neighbour")
+    half = (slice(None), slice(None), slice(0, MIDDLE[2]))
+    paint(segmentation, neighbour, volume, half)
+    draw(effect, red, volume)
+    next(each for each in of_kind("QCheckBox") if "other segments" in each.text).send("toggled(bool)", True)
+    button("Both").send("clicked(bool)", False)
+    finish()
+    assert found(host).any() and not found(host)[half].any()
+
+
+def test_the_main_thread_is_never_held_for_long(effect, host, scene, application):
+    """On a volume of 512 × 512 × 40; by the work of ours alone, without what Slicer does with a written labelmap."""
+    values = np.random.default_rng(0).normal(40, 5, (40, 512, 512)).astype(np.int16)
+    values[10:30, 200:300, 200:320] += 60
+    big = add_volume(scene, values=values, name="Big")
+    host.node.GetSegmentationNode().SetReferenceImageGeometryParameterFromVolumeNode(big)
+    host.node.SetAndObserveSourceVolumeNode(big)
+    centre = world_of(big, (260, 250, 20))
+    from test_effect import slice_node
+
+    view = SliceWidget(slice_node(scene, centre, (-1, 0, 0), (0, -1, 0)))
+    application.views["Big"] = view
+    effect.layoutChanged()
+    effect.updateGUIFromMRML()
+    written = []
+    host.modifySelectedSegmentByLabelmap = lambda labelmap, mode: written.append(labelmap.GetScalarRange()[1])
+    host.defaultModifierLabelmap, default = lambda: written.append("asked") or default(), host.defaultModifierLabelmap
+    corners = [xy_of(view.node, world_of(big, (i, j, 20))) for i, j in ((190, 190), (330, 310))]
+    start = time.monotonic()
+    assert drag(effect, view, *corners) == [True, True, True]
+    pressed = time.monotonic() - start
+    assert finish() < 0.25
+    button("Both").send("clicked(bool)", False)
+    longest = finish(60)
+    print(f"pressed {pressed * 1000:.0f} ms, longest {longest * 1000:.0f} ms")
+    assert written[-1] == 1 and pressed < 0.25
+
+
+def test_a_hundred_activations_leave_nothing(effect, scene, host, red, application):
+    effect.deactivate()
+    threads = None
+    for n in range(100):
+        effect.activate()
+        effect.deactivate()
+        if n == 0:
+            threads = threading.active_count()
+    assert threading.active_count() <= threads
+    assert not red.actors and not scene.HasObserver(scene.StartCloseEvent)
+    assert [each for each in of_kind("Shortcut") if each.alive] == [application.editorsEscape]
+    assert not any(each.active or each.slots for each in of_kind("Timer"))
+
+
+def test_registered_although_another_extension_has_a_folder_of_that_name(application, monkeypatch):
+    """Slicer takes a module of the folder's name for the effect's: there must be none when it looks."""
+    seen = []
+
+    class Scripted:
+        def __init__(self, parent):
+            pass
+
+        def setPythonSource(self, path):
+            seen.append((path, "ui" in sys.modules))
+            sys.modules["ui"] = types.ModuleType("ui")
+
+        def self(self):
+            return types.SimpleNamespace(register=lambda: seen.append("registered"))
+
+    effects = types.ModuleType("qSlicerSegmentationsEditorEffectsPythonQt")
+    effects.qSlicerSegmentEditorScriptedEffect = Scripted
+    others = types.ModuleType("ui")
+    monkeypatch.setitem(sys.modules, "qSlicerSegmentationsEditorEffectsPythonQt", effects)
+    monkeypatch.setitem(sys.modules, "ui", others)
+    from StrokeSAMLib.ui.registration import registerEffect
+
+    registerEffect()
+    path, there = seen[0]
+    assert path.endswith("/ui/SegmentEditorEffect.py") and not there and seen[1] == "registered"
+    assert sys.modules["ui"] is others
