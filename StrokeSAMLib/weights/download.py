@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.weights.architectures import check_weights
 from StrokeSAMLib.weights.catalogue import Entry
 from StrokeSAMLib.weights.store import Store
 
@@ -24,13 +26,19 @@ def fetch(entry: Entry, store: Store, monitor: Monitor) -> Path:
         Cancelled: between two chunks; nothing was kept.
     """
     url = entry.source()
+    _check_packages(entry)
     with store.receiving(entry, url) as temporary:
         _download(entry.id, url, temporary, monitor)
         if entry.sha256 is None:
-            from StrokeSAMLib.weights.architectures import check_weights
-
             check_weights(entry, temporary, f"{entry.id}: {url}")
     return store.path(entry.id)
+
+
+def _check_packages(entry: Entry) -> None:
+    needed = ("pooch", "torch") if entry.sha256 is None else ("pooch",)
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InputError(f"{entry.id}: fetching it needs {' and '.join(missing)}, not installed here")
 
 
 def _download(id: str, url: str, file: Path, monitor: Monitor) -> None:

@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from StrokeSAMLib.errors import InputError
@@ -136,9 +136,7 @@ class Store:
         """Make the folder, and room in it."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for abandoned in self.folder.glob(f"{TEMPORARY}*"):
-                if time.time() - abandoned.stat().st_mtime > _ABANDONED_S:
-                    abandoned.unlink()
+            self._sweep()
             free = shutil.disk_usage(self.folder).free
         except OSError as error:
             raise InputError(f"{self.folder}: cannot keep weights there: {error.strerror}") from None
@@ -146,6 +144,13 @@ class Store:
         if needed > free:
             room = f"{entry.id} takes {needed / 1e6:.0f} MB, and {free / 1e6:.0f} MB are free"
             raise InputError(f"{self.folder}: the disk is too full: {room}")
+
+    def _sweep(self) -> None:
+        """Delete what killed processes left; a younger file may be another process's, which may delete it meanwhile."""
+        for path in self.folder.glob(f"{TEMPORARY}*"):
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _ABANDONED_S:
+                    path.unlink()
 
 
 def _checked_hash(entry: Entry, file: Path, source: str) -> str:

@@ -46,9 +46,12 @@ class EngineEntry:
         missing = self.missing_packages()
         if missing:
             return f"no: needs {', '.join(missing)}"
-        if not self.weights or weights is not None or (store or Store()).find(self.id):
-            return "yes"
-        return f"no: needs weights ({find_weights(self.id).command})"
+        if self.weights:
+            try:
+                self.checkpoint(weights, store)
+            except InputError:
+                return f"no: needs weights ({find_weights(self.id).command})"
+        return "yes"
 
     def checkpoint(self, weights: Path | None = None, store: Store | None = None) -> Path:
         """The file to load: `weights`, a file or the id of one in `store`; None: the engine's own in `store`.
@@ -57,7 +60,7 @@ class EngineEntry:
             InputError: it is not there; the text says what puts it there.
         """
         id = self.id if weights is None else str(weights)
-        if weights is not None and (id not in catalogue() or weights.exists()):
+        if weights is not None and (id not in catalogue() or weights.is_file()):
             return weights
         store = store or Store()
         found = store.find(id)
