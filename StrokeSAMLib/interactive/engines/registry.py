@@ -60,8 +60,8 @@ class EngineEntry:
             InputError: it is not there; the text says what puts it there.
         """
         id = self.id if weights is None else str(weights)
-        if weights is not None and (id not in catalogue() or weights.is_file()):
-            return weights
+        if weights is not None and (id not in catalogue() or Path(weights).is_file()):
+            return Path(weights)
         store = store or Store()
         found = store.find(id)
         if found is None:
