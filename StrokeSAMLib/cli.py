@@ -6,23 +6,18 @@ Results go to stdout, everything else to stderr. Heavy libraries are imported by
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from StrokeSAMLib import cli_weights
 from StrokeSAMLib.errors import Cancelled, OptionError, StrokeSAMError
 from StrokeSAMLib.lesion.registry import METHODS, find_method
-from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.options import describe_options
+from StrokeSAMLib.terminal import monitoring, print_table
 from StrokeSAMLib.version import __version__
 
 if TYPE_CHECKING:
@@ -30,7 +25,6 @@ if TYPE_CHECKING:
     from StrokeSAMLib.interactive import Session
 
 USAGE, INTERRUPTED = 2, 130
-_PLAIN_WIDTH = 160
 # click's ClickException: typer has click inside or beside it, by its version, and exports only its grandchild.
 _CommandLineError = typer.BadParameter.__mro__[2]
 
@@ -41,6 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(cli_weights.app, name="weights")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -106,7 +101,7 @@ def segment(
     files = {"ncct": ncct, "dwi": dwi, "adc": adc, "b0": b0}
     given = {key: path for key, path in files.items() if path is not None}
     outputs = commands.Outputs(mask=output, probability=probability, report=report, overview=overview)
-    with _monitor() as monitor:
+    with monitoring() as monitor:
         result = commands.segment(find_method(method), given, outputs, _settings(settings or []), monitor)
     print(f"{summary(measure(result))} → {output}")
     for warning in result.warnings:
@@ -125,7 +120,7 @@ def prompt(
     ] = None,
     direction: Annotated[str, typer.Option(help="up, down or both.")] = "both",
     axis: Annotated[int | None, typer.Option(help="Stack the slices along this index axis: 0, 1 or 2.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="The engine's checkpoint.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="The engine's checkpoint, or its id in the store.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set an option of the engine.")
@@ -135,7 +130,7 @@ def prompt(
     from StrokeSAMLib import commands
 
     how = commands.Prompting(engine, propagation, direction, slices, axis, weights, device, _settings(settings or []))
-    with _monitor() as monitor:
+    with monitoring() as monitor:
         session = commands.prompt(volume, prompts, output, how, monitor)
     _tell(session, output)
 
@@ -145,13 +140,13 @@ def replay(
     record: Annotated[Path, typer.Argument(help="The .json beside a mask that `strokesam prompt` wrote.")],
     volume: Annotated[Path, typer.Argument(help="The same scan.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The segment's mask.")],
-    weights: Annotated[Path | None, typer.Option(help="The engine's checkpoint.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="The engine's checkpoint, or its id in the store.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Rebuild a segment from what made it."""
     from StrokeSAMLib import commands
 
-    with _monitor() as monitor:
+    with monitoring() as monitor:
         session = commands.replay(record, volume, output, weights, device, monitor)
     _tell(session, output)
 
@@ -182,7 +177,7 @@ def demo(
     from StrokeSAMLib import commands
     from StrokeSAMLib.report import measure, summary
 
-    with _monitor() as monitor:
+    with monitoring() as monitor:
         result, dice = commands.demo(output, monitor)
     print(f"{summary(measure(result))}; Dice {dice:.2f} against the known infarct → {output}")
 
@@ -193,7 +188,7 @@ def methods(
 ) -> None:
     """List the methods, what each needs and whether it is ready; or one method's options."""
     table = _methods_table() if method is None else _options_table(method)
-    _print(table)
+    print_table(table)
 
 
 @app.command()
@@ -207,13 +202,9 @@ def evaluate(
     """Compare predicted masks with reference masks."""
     from StrokeSAMLib import commands
 
-    with _monitor() as monitor:
+    with monitoring() as monitor:
         cases = commands.evaluate(reference, prediction, tolerance, output, plot, monitor)
-    _print(_metrics_table(cases))
-
-
-def _print(table: Table) -> None:
-    Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH).print(table)
+    print_table(_metrics_table(cases))
 
 
 def _settings(words: list[str]) -> dict[str, str]:
@@ -257,40 +248,3 @@ def _metrics_table(cases: list[CaseMetrics]) -> Table:
         for statistic in ("mean", "median"):
             table.add_row(statistic, *(f"{summary[name][statistic]:.3f}" for name in columns))
     return table
-
-
-@contextlib.contextmanager
-def _monitor() -> Iterator[Monitor]:
-    """Progress as a bar on a terminal's stderr, silent elsewhere; Ctrl-C as cancellation."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with (
-        _interruptible() as cancel,
-        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
-    ):
-        task = bar.add_task("starting", total=1.0)
-        yield Monitor(lambda fraction, text: bar.update(task, completed=fraction, description=text), cancel)
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C, or a polite kill, sets; the second interrupts at once.
-
-    A KeyboardInterrupt raised in the midst of an ITK registration would come out as an error of ITK's.
-    """
-    cancel = threading.Event()
-
-    def interrupt(number: int, frame: object) -> None:
-        if cancel.is_set():
-            raise KeyboardInterrupt
-        cancel.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield cancel
-        return
-    previous = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield cancel
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

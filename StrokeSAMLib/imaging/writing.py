@@ -12,6 +12,9 @@ import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
 
+# How the names of temporary files begin; only a killed process leaves one.
+TEMPORARY = ".strokesam-"
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -80,7 +83,7 @@ def _temporary_beside(path: Path) -> Path:
     # The whole of ".nii.gz" must stay at the end: writers choose the format by it.
     suffix = "".join(path.suffixes[-2:]) if path.name.endswith(".gz") else path.suffix
     try:
-        handle, name = tempfile.mkstemp(prefix=".strokesam-", suffix=suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=suffix, dir=path.parent)
     except OSError as error:
         raise InputError(f"{path}: cannot write there: {error.strerror}") from None
     os.close(handle)

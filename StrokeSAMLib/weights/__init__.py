@@ -1,5 +1,4 @@
-"""Checkpoints: untrusted files that become the weights of a network, or a clear refusal."""
+"""Checkpoints: what there is, where it is kept, and untrusted files that become weights, or a clear refusal.
 
-from StrokeSAMLib.weights.checkpoint import load_weights, read_checkpoint
-
-__all__ = ["load_weights", "read_checkpoint"]
+Nothing is imported here: `catalogue` and `store` serve where PyTorch is not installed, `checkpoint` needs it.
+"""

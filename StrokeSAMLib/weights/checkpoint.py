@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pickle
-import zipfile
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from StrokeSAMLib.errors import InputError
@@ -17,25 +18,37 @@ State = dict[str, torch.Tensor]
 _WITHIN = ("model", "model_state_dict", "state_dict", "network_weights")
 _PREFIXES = ("sam2_model.", "module.", "model.")
 _NAMED = 3
+# nnU-Net's file has NumPy numbers in its log: the function that makes one, by its names in NumPy 1 and 2, and the types
+# that it needs. None of them runs code; object types are not among them.
+_SAFE = [
+    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
+    (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
+    np.dtype,
+    *{type(np.dtype(code)) for code in "?bBhHiIlLqQefd"},
+]
 
 
-def read_checkpoint(path: Path) -> State:
+def read_checkpoint(path: Path, name: str | None = None) -> State:
     """The state dict in a file: bare, or within the layouts of Meta, MedSAM2, STARDUST and nnU-Net; or safetensors.
+
+    Args:
+        name: what to call the file in an error; by default its path.
 
     Raises:
         InputError: it cannot be read, is no checkpoint, or holds more than tensors and plain values.
     """
     path = Path(path)
+    name = name or str(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    held = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+        raise InputError(f"{name}: no such file")
+    held = _read_safetensors(path, name) if _is_safetensors(path, name) else _read_torch(path, name)
     for name in _WITHIN:
         if isinstance(held, Mapping) and isinstance(held.get(name), Mapping):
             held = held[name]
             break
     state = {key: value for key, value in held.items() if isinstance(value, torch.Tensor)} if _is_dict(held) else {}
     if not state:
-        raise InputError(f"{path}: a PyTorch file, but it holds no weights")
+        raise InputError(f"{name}: a PyTorch file, but it holds no weights")
     return _without_prefix(state)
 
 
@@ -48,6 +61,16 @@ def load_weights(model: torch.nn.Module, state: State, name: str) -> None:
     Raises:
         InputError: with the number of missing, unexpected and misshapen keys, and the first of each.
     """
+    compare_weights(model, state, name)
+    model.load_state_dict(state)
+
+
+def compare_weights(model: torch.nn.Module, state: State, name: str) -> None:
+    """`load_weights` without loading: whether `state` has the keys and shapes of `model`, and no others.
+
+    Raises:
+        InputError: as `load_weights`.
+    """
     wanted = model.state_dict()
     missing = [key for key in wanted if key not in state]
     unexpected = [key for key in state if key not in wanted]
@@ -59,31 +82,44 @@ def load_weights(model: torch.nn.Module, state: State, name: str) -> None:
     ]
     if wrong:
         raise InputError(f"{name}: weights of another network: of {len(wanted)} keys {', '.join(wrong)}")
-    model.load_state_dict(state)
 
 
-def _read_torch(path: Path) -> Any:
+def _read_torch(path: Path, name: str) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_SAFE):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        # The reason is the first line that is not advice on how to load it all the same.
-        reason = str(error).strip().splitlines()
-        unsafe = next((line.strip() for line in reason if "Unsupported" in line), "it is no PyTorch file")
-        raise InputError(f"{path}: refused: {unsafe}") from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: not a readable checkpoint ({first[:160]})") from None
+        # The rest of torch's text is advice on how to load it all the same.
+        unsafe = re.search(r"GLOBAL (\S+)", str(error))
+        reason = f"it holds {unsafe[1]}, which could run code" if unsafe else "it is no PyTorch file"
+        raise InputError(f"{name}: refused: {reason}") from None
+    except Exception as error:  # bytes that are no pickle fail in any way in torch's reader
+        raise _unreadable(name, error) from None
 
 
-def _read_safetensors(path: Path) -> Any:
+def _is_safetensors(path: Path, name: str) -> bool:
+    """By its name, or by its beginning: the length of a JSON header in eight bytes, then the header."""
+    try:
+        with path.open("rb") as stream:
+            return path.suffix == ".safetensors" or stream.read(9)[8:] == b"{"
+    except OSError as error:
+        raise _unreadable(name, error) from None
+
+
+def _read_safetensors(path: Path, name: str) -> Any:
     try:
         from safetensors.torch import load_file
     except ImportError:
-        raise InputError(f"{path}: reading it needs the Python package safetensors") from None
+        raise InputError(f"{name}: reading it needs the Python package safetensors") from None
     try:
         return load_file(path)
     except Exception as error:  # safetensors' own errors share no base
-        raise InputError(f"{path}: not a readable checkpoint ({error})") from None
+        raise _unreadable(name, error) from None
+
+
+def _unreadable(name: str, error: Exception) -> InputError:
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return InputError(f"{name}: not a readable checkpoint ({first[:160]})")
 
 
 def _is_dict(held: Any) -> bool:

@@ -24,6 +24,11 @@ def volume_ml(mask):
     return float((array(mask) > 0).sum() * np.prod(mask.GetSpacing()) / 1000)
 
 
+def names(store):
+    """The names of the files in a store of weights."""
+    return sorted(path.name for path in store.folder.iterdir()) if store.folder.exists() else []
+
+
 def real_image(name):
     """A real image, or a skipped test where the folder of STROKESAM_TEST_DATA has none."""
     path = REAL_DATA / name

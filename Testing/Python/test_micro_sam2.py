@@ -18,7 +18,7 @@ from StrokeSAMLib.interactive.stack import stack_along_axis
 from StrokeSAMLib.nets import encoder_openvino
 from StrokeSAMLib.nets.sam2_fast import speed_up
 from StrokeSAMLib.nets.sam2_model import build
-from StrokeSAMLib.weights import load_weights, read_checkpoint
+from StrokeSAMLib.weights.checkpoint import load_weights, read_checkpoint
 
 DATA = ROOT / "Testing" / "Data"
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from StrokeSAMLib.errors import InputError, OptionError
+from StrokeSAMLib.weights.catalogue import catalogue, find_weights
+from StrokeSAMLib.weights.store import Store
 
 if TYPE_CHECKING:
     from StrokeSAMLib.interactive.engines.base import Engine
@@ -24,7 +26,7 @@ class EngineEntry:
         title: what a user reads in a list.
         module: the module of `StrokeSAMLib.interactive.engines` with ``load(id, weights, device, options)``.
         packages: the Python packages it imports.
-        weights: whether it needs a checkpoint.
+        weights: whether it needs a checkpoint: that of the same id, from the store, or one that is given.
         settings: what tells engines of one module apart.
     """
 
@@ -39,12 +41,33 @@ class EngineEntry:
         """The packages that are not installed."""
         return [name for name in self.packages if importlib.util.find_spec(name) is None]
 
-    def readiness(self, weights: Path | None = None) -> str:
-        """ "yes", or what is missing."""
+    def readiness(self, weights: Path | None = None, store: Store | None = None) -> str:
+        """ "yes", or what is missing, for the checkpoint `weights` or that in `store` (None: the user's)."""
         missing = self.missing_packages()
         if missing:
             return f"no: needs {', '.join(missing)}"
-        return "no: needs weights (--weights)" if self.weights and weights is None else "yes"
+        if self.weights:
+            try:
+                self.checkpoint(weights, store)
+            except InputError:
+                return f"no: needs weights ({find_weights(self.id).command})"
+        return "yes"
+
+    def checkpoint(self, weights: Path | None = None, store: Store | None = None) -> Path:
+        """The file to load: `weights`, a file or the id of one in `store`; None: the engine's own in `store`.
+
+        Raises:
+            InputError: it is not there; the text says what puts it there.
+        """
+        id = self.id if weights is None else str(weights)
+        if weights is not None and (id not in catalogue() or Path(weights).is_file()):
+            return Path(weights)
+        store = store or Store()
+        found = store.find(id)
+        if found is None:
+            get = find_weights(id).command
+            raise InputError(f"engine {self.id} needs weights: {get}, or --weights FILE; {store.folder} has no {id}")
+        return found
 
 
 _SAM2 = ("torch", "sam2")
@@ -83,7 +106,7 @@ def load_engine(
 
     Args:
         id: see `ENGINES`.
-        weights: its checkpoint, where it needs one.
+        weights: its checkpoint, where it needs one: a file, or an id of the store; None: from the store.
         device: "auto", "cpu", "cuda" or "mps".
         options: the engine's own.
 
@@ -95,7 +118,7 @@ def load_engine(
     missing = entry.missing_packages()
     if missing:
         raise InputError(f"engine {id} needs the Python package{'s' * (len(missing) > 1)} {', '.join(missing)}")
-    if entry.weights and weights is None:
-        raise InputError(f"engine {id} needs weights: give its checkpoint with --weights FILE")
+    if entry.weights:
+        weights = entry.checkpoint(weights)
     module = importlib.import_module(f"StrokeSAMLib.interactive.engines.{entry.module}")
     return module.load(id, weights, device, dict(options or {}))

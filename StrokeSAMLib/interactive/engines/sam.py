@@ -22,7 +22,7 @@ from StrokeSAMLib.interactive.slices import SlicePrompts
 from StrokeSAMLib.nets.packed import pack_linear_layers
 from StrokeSAMLib.nets.sam_models import PromptedSam, sam_med2d, sam_vit_b
 from StrokeSAMLib.options import NoOptions, build_options
-from StrokeSAMLib.weights import load_weights, read_checkpoint
+from StrokeSAMLib.weights.checkpoint import load_weights, read_checkpoint
 
 # ImageNet's, on 0…255.
 _MEAN, _SD = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])

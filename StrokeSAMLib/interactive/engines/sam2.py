@@ -31,7 +31,7 @@ from StrokeSAMLib.interactive.slices import SlicePrompts
 from StrokeSAMLib.nets.sam2_fast import ENCODERS, speed_up
 from StrokeSAMLib.nets.sam2_model import build, configurations
 from StrokeSAMLib.options import build_options, option
-from StrokeSAMLib.weights import load_weights, read_checkpoint
+from StrokeSAMLib.weights.checkpoint import load_weights, read_checkpoint
 
 # ImageNet's, with which every SAM was trained.
 _MEAN, _SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -1,0 +1,59 @@
+"""What every command shows on a terminal: a table, a progress bar; and what Ctrl-C does there."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from StrokeSAMLib.monitor import Monitor
+
+_PLAIN_WIDTH = 160
+
+
+def print_table(table: Table) -> None:
+    """To stdout, as wide as the terminal."""
+    Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH).print(table)
+
+
+@contextlib.contextmanager
+def monitoring() -> Iterator[Monitor]:
+    """Progress as a bar on a terminal's stderr, silent elsewhere; Ctrl-C as cancellation."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with (
+        _interruptible() as cancel,
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
+    ):
+        task = bar.add_task("starting", total=1.0)
+        yield Monitor(lambda fraction, text: bar.update(task, completed=fraction, description=text), cancel)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C, or a polite kill, sets; the second interrupts at once.
+
+    A KeyboardInterrupt raised in the midst of an ITK registration would come out as an error of ITK's.
+    """
+    cancel = threading.Event()
+
+    def interrupt(number: int, frame: object) -> None:
+        if cancel.is_set():
+            raise KeyboardInterrupt
+        cancel.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield cancel
+        return
+    previous = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield cancel
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
