@@ -9,7 +9,7 @@ import numpy as np
 
 from StrokeSAMLib.errors import StrokeSAMError
 from StrokeSAMLib.evaluation.metrics import CaseMetrics
-from StrokeSAMLib.imaging.writing import replacing
+from StrokeSAMLib.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from StrokeSAMLib.evaluation.cohort import summarise
 from StrokeSAMLib.evaluation.metrics import CaseMetrics
-from StrokeSAMLib.imaging.writing import replacing
+from StrokeSAMLib.files import replacing
 
 COLUMNS = [field.name for field in dataclasses.fields(CaseMetrics)]
 STATISTICS = ("mean", "sd", "median", "n")

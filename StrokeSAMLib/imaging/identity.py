@@ -1,23 +1,13 @@
-"""Is it the same? Hashes of files, and of volumes: of what was measured and of where it lies."""
+"""Is it the same volume? A hash of what was measured and of where it lies."""
 
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
 _DIGITS = 4
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of the file."""
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def volume_hash(image: sitk.Image) -> str:

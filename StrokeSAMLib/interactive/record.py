@@ -13,10 +13,10 @@ import numpy as np
 import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.files import replacing
 from StrokeSAMLib.imaging.geometry import like
 from StrokeSAMLib.imaging.identity import volume_hash
 from StrokeSAMLib.imaging.windowing import Window
-from StrokeSAMLib.imaging.writing import replacing
 from StrokeSAMLib.interactive.engines.base import Engine
 from StrokeSAMLib.interactive.engines.registry import load_engine
 from StrokeSAMLib.interactive.prompts import Box, Mask, Point, Prompt, prompts_from

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from StrokeSAMLib.imaging.identity import file_hash
-from StrokeSAMLib.imaging.writing import replacing
+from StrokeSAMLib.files import file_hash, replacing
 from StrokeSAMLib.lesion.result import LesionResult
 from StrokeSAMLib.report.measurements import measure
 from StrokeSAMLib.version import __version__

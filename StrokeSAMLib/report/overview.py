@@ -14,8 +14,8 @@ import scipy.ndimage as ndi
 import SimpleITK as sitk
 from PIL import Image, ImageDraw, ImageFont
 
+from StrokeSAMLib.files import replacing
 from StrokeSAMLib.imaging.morphology import FULL
-from StrokeSAMLib.imaging.writing import replacing
 from StrokeSAMLib.lesion.result import LesionResult
 from StrokeSAMLib.report.axial import Axial, axial, choose_slices, specks
 from StrokeSAMLib.report.measurements import measure, summary

@@ -11,8 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from StrokeSAMLib.errors import InputError
-from StrokeSAMLib.imaging.identity import file_hash
-from StrokeSAMLib.imaging.writing import TEMPORARY, replacing
+from StrokeSAMLib.files import TEMPORARY, file_hash, replacing
 from StrokeSAMLib.weights.catalogue import Entry, catalogue, find_weights
 
 VARIABLE = "STROKESAM_WEIGHTS"

@@ -5,12 +5,13 @@ import pytest
 import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.files import replacing
 from StrokeSAMLib.imaging.checks import check_volume
 from StrokeSAMLib.imaging.geometry import like, mask_like, overlap, same_grid, shrink
 from StrokeSAMLib.imaging.hounsfield import to_hounsfield
 from StrokeSAMLib.imaging.morphology import close, hysteresis, masked_gaussian, remove_small
 from StrokeSAMLib.imaging.plane import Plane
-from StrokeSAMLib.imaging.writing import check_image_output, check_output, replacing, write_image
+from StrokeSAMLib.imaging.writing import check_image_output, check_output, write_image
 
 
 def image_of(array, spacing=(1.0, 1.0, 1.0), origin=(0.0, 0.0, 0.0), direction=None):

@@ -1,5 +1,6 @@
 """The effect as Slicer calls it: fake Qt and host, everything else real (MRML, segment editor logic, VTK)."""
 
+import subprocess
 import sys
 import threading
 import time
@@ -420,3 +421,13 @@ def test_registered_although_another_extension_has_a_folder_of_that_name(applica
     path, there = seen[0]
     assert path.endswith("/ui/SegmentEditorEffect.py") and not there and seen[1] == "registered"
     assert sys.modules["ui"] is others
+
+
+def test_the_list_of_engines_costs_nothing():
+    """The Segment Editor shows it whenever it is opened, whether the effect is used or not."""
+    code = (
+        "import sys, StrokeSAMLib.interactive.engines.registry\n"
+        "print([name for name in ('numpy', 'SimpleITK', 'scipy', 'torch') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

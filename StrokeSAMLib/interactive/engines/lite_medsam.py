@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from StrokeSAMLib.files import file_hash
 from StrokeSAMLib.imaging.area_resize import area_resize
-from StrokeSAMLib.imaging.identity import file_hash
 from StrokeSAMLib.interactive.engines.boxes import SliceBox
 from StrokeSAMLib.interactive.engines.sam import Frame, Recipe, SamEngine, loaded, to_unit
 from StrokeSAMLib.interactive.memory import MIB

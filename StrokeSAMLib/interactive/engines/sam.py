@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from StrokeSAMLib.imaging.identity import file_hash
+from StrokeSAMLib.files import file_hash
 from StrokeSAMLib.interactive.engines.base import Context, Spacing
 from StrokeSAMLib.interactive.engines.boxes import SliceBox, box_on_square
 from StrokeSAMLib.interactive.engines.devices import choose_device, inference

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from PIL import Image
 from sam2.modeling.sam2_base import SAM2Base
 
-from StrokeSAMLib.imaging.identity import file_hash
+from StrokeSAMLib.files import file_hash
 from StrokeSAMLib.interactive.engines.apart import apart
 from StrokeSAMLib.interactive.engines.base import Bank, Context, Spacing
 from StrokeSAMLib.interactive.engines.boxes import box_on_square

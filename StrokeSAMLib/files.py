@@ -1,0 +1,67 @@
+"""Files: written whole or not at all, and told apart by their bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from StrokeSAMLib.errors import InputError
+
+# How the names of temporary files begin; only a killed process leaves one.
+TEMPORARY = ".strokesam-"
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of the file."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, with its suffix: renamed over `path` on success, removed on any failure.
+
+    Raises:
+        InputError: the folder does not exist or cannot be written to, or the disk is full.
+    """
+    path = Path(path)
+    temporary = temporary_beside(path)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())  # mkstemp makes it private
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"{path}: cannot write there: {error.strerror or error}") from None
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def temporary_beside(path: Path) -> Path:
+    """An empty file in the folder of `path`, with its suffix.
+
+    Raises:
+        InputError: the folder does not exist or cannot be written to.
+    """
+    # The whole of ".nii.gz" must stay at the end: writers choose the format by it.
+    suffix = "".join(path.suffixes[-2:]) if path.name.endswith(".gz") else path.suffix
+    try:
+        handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=suffix, dir=path.parent)
+    except OSError as error:
+        raise InputError(f"{path}: cannot write there: {error.strerror}") from None
+    os.close(handle)
+    return Path(name)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
