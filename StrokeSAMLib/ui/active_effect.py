@@ -17,7 +17,7 @@ from StrokeSAMLib.ui.packages import ensure
 from StrokeSAMLib.ui.pointer import Pointer
 from StrokeSAMLib.ui.prompt_editor import PromptEditor, Target
 from StrokeSAMLib.ui.prompt_session import EngineChoice, Engines
-from StrokeSAMLib.ui.prompt_text import describe
+from StrokeSAMLib.ui.prompt_text import describe, engineStatus
 from StrokeSAMLib.ui.shortcuts import Shortcuts
 
 _POLL_MS = 30
@@ -101,7 +101,6 @@ class ActiveEffect:
         options = editor.engine.options if id == editor.engine.id else {}
         editor.setEngine(EngineChoice(id, None, device, options))
         self._panel.showTool(self._pointer.tool)
-        self._panel.showEngine(id, find_engine(id).readiness(), "")
         self.showState()
 
     def onMouse(self, interactor: Any, eventId: int, viewWidget: Any) -> bool:
@@ -160,6 +159,7 @@ class ActiveEffect:
             prompted=bool(editor.prompts),
             running=bool(editor.running),
         )
+        self._panel.showEngine(editor.engine.id, engineStatus(editor.engine.id, shown), "")
         if shown is not None and shown.count != self._sliceCount:
             self._sliceCount = shown.count
             self._panel.showRange(shown.count)

@@ -36,27 +36,29 @@ class EffectPanel:
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(self._toolRow())
         layout.addLayout(self._engineRow())
+        self._status = _wrapped()
+        layout.addWidget(self._status)
         layout.addWidget(self._promptList())
         layout.addLayout(self._promptRow())
         layout.addLayout(self._startRow())
         layout.addLayout(self._propagationRow())
         layout.addLayout(self._rangeRow())
         layout.addLayout(self._applyRow())
-        self._message = qt.QLabel()
-        self._message.setWordWrap(True)
+        self._message = _wrapped()
         layout.addWidget(self._message)
 
     def showTool(self, id: str) -> None:
         """Mark the tool."""
         self._tools[id].setChecked(True)
 
-    def showEngine(self, id: str, readiness: str, weights: str) -> None:
-        """The engine, what it lacks ("yes" for nothing), and what its button for weights does ("" for none)."""
+    def showEngine(self, id: str, status: str, weights: str) -> None:
+        """The engine, how it is with it, and what its button for weights does ("" for none)."""
         ids = [entry.id for entry in ENGINES]
         self._filling = True
         self._engine.setCurrentIndex(ids.index(id))
         self._filling = False
-        self._readiness.setText("" if readiness == "yes" else readiness.removeprefix("no: "))
+        self._status.setText(status)
+        self._status.setVisible(bool(status))
         self._weights.setText(weights)
         self._weights.setVisible(bool(weights))
 
@@ -123,9 +125,8 @@ class EffectPanel:
         for entry in ENGINES:
             self._engine.addItem(entry.title)
         self._engine.connect("currentIndexChanged(int)", self._onEngine)
-        self._readiness = qt.QLabel()
         self._weights = _button("", _("The network's weights"), lambda: self._actions["weights"]())
-        for widget in (qt.QLabel(_("Engine:")), self._engine, self._readiness):
+        for widget in (qt.QLabel(_("Engine:")), self._engine):
             row.addWidget(widget)
         row.addStretch(1)
         row.addWidget(self._weights)
@@ -180,8 +181,9 @@ class EffectPanel:
         self._apply = _button(_("Write into segment"), _("Write the preview into the segment"), self._actions["apply"])
         self._cancel = _button(_("Cancel"), _("Stop at the next slice (Esc)"), self._actions["cancel"])
         self._progress = qt.QProgressBar()
-        row = _row(self._apply, self._cancel)
-        row.addWidget(self._progress)
+        row = qt.QHBoxLayout()
+        for widget in (self._apply, self._cancel, self._progress):
+            row.addWidget(widget)
         return row
 
     def _onEngine(self, index: int) -> None:
@@ -202,6 +204,12 @@ def _button(text: str, tip: str, action: Callable[[], None]) -> Any:
     made.setToolTip(tip)
     made.connect("clicked(bool)", lambda checked: action())
     return made
+
+
+def _wrapped() -> Any:
+    label = qt.QLabel()
+    label.setWordWrap(True)
+    return label
 
 
 def _row(*widgets: Any) -> Any:

@@ -65,6 +65,7 @@ class Shown:
         count: slices in the stack.
         document: for the segment's tag.
         notes: what the user should know.
+        device: on which the engine computes.
         memory: what the session takes when all slices are visited, bytes.
     """
 
@@ -77,6 +78,7 @@ class Shown:
     canRedo: bool
     document: Mapping[str, Any]
     notes: tuple[str, ...]
+    device: str
     memory: int
 
 
@@ -178,6 +180,7 @@ class PromptSession:
             canRedo=session.can_redo,
             document=document(session),
             notes=tuple(session.encodings.notes),
+            device=str(session.encodings.engine.device),
             memory=session.encodings.memory_needed(),
         )
 

@@ -1,17 +1,30 @@
-"""Prompts in words, for the panel's list."""
+"""Prompts and engines in words, for the panel."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from StrokeSAMLib.interactive.engines.registry import find_engine
+
 if TYPE_CHECKING:
     from StrokeSAMLib.interactive.prompts import Prompt
+    from StrokeSAMLib.ui.prompt_session import Shown
 
 
 def describe(prompts: Mapping[int, Prompt], slices: Mapping[int, int | None]) -> list[tuple[int, str]]:
     """Number and text of each prompt, with its slice where that is known."""
     return [(number, _kind(prompt) + _place(slices.get(number))) for number, prompt in prompts.items()]
+
+
+def engineStatus(id: str, shown: Shown | None) -> str:
+    """Where the engine computes and what it takes; or, before there is a session, what it lacks."""
+    if shown is not None:
+        from StrokeSAMLib.interactive.memory import in_words
+
+        return f"Computes on {shown.device}; the whole volume takes about {in_words(shown.memory)}."
+    readiness = find_engine(id).readiness()
+    return "" if readiness == "yes" else readiness.removeprefix("no: ").capitalize() + "."
 
 
 def _kind(prompt: Prompt) -> str:
