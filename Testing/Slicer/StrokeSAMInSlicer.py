@@ -1,0 +1,277 @@
+"""Tests inside a real Slicer, with its Qt, views and Segment Editor; and the screenshots of the documentation.
+
+    Slicer --testing --no-splash --additional-module-paths StrokeSAM --python-script Testing/Slicer/StrokeSAMInSlicer.py
+
+The environment variable STROKESAM_SCREENSHOTS names a folder for the screenshots. The exit status is 0 where all passed.
+"""
+
+import os
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import numpy as np
+import slicer
+import vtk
+
+GREY, OBJECT = 30, 70
+SIZE = (24, 96, 96)  # k, j, i
+MIDDLE = (12, 44, 52)
+SCREENSHOTS = os.environ.get("STROKESAM_SCREENSHOTS", "")
+
+
+def ball():
+    """The object: a spheroid of 6 slices, 16 rows and 18 columns on either side of the middle."""
+    k, j, i = np.indices(SIZE)
+    return ((k - MIDDLE[0]) / 6.4) ** 2 + ((j - MIDDLE[1]) / 16) ** 2 + ((i - MIDDLE[2]) / 18) ** 2 <= 1
+
+
+def dice(first, second):
+    return 2 * (first & second).sum() / (first.sum() + second.sum())
+
+
+def waitFor(condition, seconds=30):
+    """Let Slicer work until `condition` holds; the longest that the main thread did not answer, seconds."""
+    end, longest, before = time.monotonic() + seconds, 0.0, time.monotonic()
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError("waited too long")
+        slicer.app.processEvents()
+        now = time.monotonic()
+        longest, before = max(longest, now - before), now
+    return longest
+
+
+class InSlicer(unittest.TestCase):
+    def setUp(self):
+        slicer.mrmlScene.Clear(0)
+        slicer.util.selectModule("StrokeSAM")
+        slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+
+    def tearDown(self):
+        slicer.util.selectModule("StrokeSAM")
+        slicer.mrmlScene.Clear(0)
+
+    # What the tests are made of
+
+    def makeVolume(self, transformed=False):
+        noise = np.random.default_rng(0).normal(0, 3, SIZE)
+        values = np.where(ball(), OBJECT, GREY).astype(np.int16) + noise.astype(np.int16)
+        node = slicer.util.addVolumeFromArray(values, name="Phantom")
+        node.SetSpacing(1.0, 1.0, 2.0)
+        if transformed:
+            transform = vtk.vtkTransform()
+            transform.RotateZ(20)
+            transform.Translate(15, -10, 8)
+            parent = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+            parent.SetMatrixTransformToParent(transform.GetMatrix())
+            node.SetAndObserveTransformNodeID(parent.GetID())
+        slicer.util.setSliceViewerLayers(background=node, fit=True)
+        return node
+
+    def rasOf(self, node, ijk):
+        matrix, point = vtk.vtkMatrix4x4(), [0.0] * 3
+        node.GetIJKToRASMatrix(matrix)
+        local = matrix.MultiplyPoint((*map(float, ijk), 1.0))[:3]
+        toWorld = vtk.vtkGeneralTransform()
+        slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(node.GetParentTransformNode(), None, toWorld)
+        toWorld.TransformPoint(local, point)
+        return point
+
+    def openEffect(self, volumeNode):
+        """The Segment Editor on a new segment of the volume, with our effect active."""
+        slicer.util.selectModule("SegmentEditor")
+        segmentationNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+        segmentationNode.CreateDefaultDisplayNodes()
+        segmentationNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+        segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+        self.segmentId = segmentationNode.GetSegmentation().AddEmptySegment("", "Lesion")
+        self.editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+        self.editor.setSegmentationNode(segmentationNode)
+        self.editor.setSourceVolumeNode(volumeNode)
+        self.editor.setCurrentSegmentID(self.segmentId)
+        self.editor.setActiveEffectByName("StrokeSAM")
+        self.effect = self.editor.activeEffect().self()
+        slicer.app.processEvents()
+        return segmentationNode
+
+    @property
+    def prompts(self):
+        """The effect's `PromptEditor`."""
+        return self.effect.promptEditor
+
+    def idle(self):
+        return waitFor(lambda: not self.prompts.busy)
+
+    def view(self, name, ras, normal=None):
+        """A slice view, through a position; oblique with a normal."""
+        widget = slicer.app.layoutManager().sliceWidget(name)
+        node = widget.mrmlSliceNode()
+        if normal is not None:
+            node.SetSliceToRASByNTP(*normal, 1, 0, 0, *ras, 0)
+        node.JumpSliceByCentering(*ras)
+        slicer.app.processEvents()
+        return widget
+
+    def xyOf(self, widget, ras):
+        inverse = vtk.vtkMatrix4x4()
+        vtk.vtkMatrix4x4.Invert(widget.mrmlSliceNode().GetXYToRAS(), inverse)
+        return tuple(round(n) for n in inverse.MultiplyPoint((*ras, 1.0))[:2])
+
+    def drag(self, widget, first, second):
+        slicer.util.clickAndDrag(widget, start=first, end=second, steps=10)
+
+    def drawBox(self, volumeNode, viewName="Red"):
+        k, j, i = MIDDLE
+        widget = self.view(viewName, self.rasOf(volumeNode, (i, j, k)))
+        corners = [self.xyOf(widget, self.rasOf(volumeNode, (i + d * 20, j + d * 18, k))) for d in (-1, 1)]
+        self.drag(widget, *corners)
+        return widget
+
+    def found(self, segmentationNode, volumeNode):
+        return slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, self.segmentId, volumeNode) > 0
+
+    def shoot(self, name):
+        if SCREENSHOTS:
+            slicer.util.forceRenderAllViews()
+            slicer.app.processEvents()
+            Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
+            slicer.util.mainWindow().grab().save(str(Path(SCREENSHOTS) / f"{name}.png"))
+
+    # The tests
+
+    def test_the_module_segments_its_sample(self):
+        import SampleData
+
+        from StrokeSAM import StrokeSAMLogic
+
+        volumeNode = SampleData.SampleDataLogic().downloadSample("StrokeHeadCT")
+        volumeNode = slicer.util.getNode("StrokeHeadCT") if volumeNode is None else volumeNode
+        segmentationNode = StrokeSAMLogic().segmentLesion({"ncct": volumeNode})
+        self.assertEqual(segmentationNode.GetSegmentation().GetNumberOfSegments(), 1)
+        self.shoot("module")
+
+    def test_a_box_in_an_axial_view(self):
+        for transformed in (False, True):
+            with self.subTest(transformed=transformed):
+                volumeNode = self.makeVolume(transformed)
+                segmentationNode = self.openEffect(volumeNode)
+                if transformed:
+                    # The plane of the volume's own slices, which the transform turned.
+                    self.view("Red", self.rasOf(volumeNode, MIDDLE[::-1])).mrmlSliceNode().RotateToVolumePlane(
+                        volumeNode
+                    )
+                self.drawBox(volumeNode)
+                self.idle()
+                self.shoot("effect")
+                self.assertFalse(self.found(segmentationNode, volumeNode).any())
+                self.prompts.propagate()
+                longest = self.idle()
+                self.assertGreater(dice(self.found(segmentationNode, volumeNode), ball()), 0.8)
+                self.shoot("propagated")
+                print(f"longest without an answer: {longest * 1000:.0f} ms")
+
+    def test_a_point_in_an_oblique_view(self):
+        volumeNode = self.makeVolume()
+        segmentationNode = self.openEffect(volumeNode)
+        ras = self.rasOf(volumeNode, MIDDLE[::-1])
+        widget = self.view("Green", ras, normal=(0, np.sin(0.4), np.cos(0.4)))
+        self.editor.activeEffect().setParameter("Tool", "positive")
+        place = self.xyOf(widget, ras)
+        self.drag(widget, place, place)
+        self.prompts.propagate()
+        self.idle()
+        found = self.found(segmentationNode, volumeNode)
+        self.assertTrue(found[MIDDLE])
+        self.assertLess((found & ~ball()).sum(), 0.4 * found.sum())
+
+    def test_undo_redo_and_a_neighbour(self):
+        volumeNode = self.makeVolume()
+        segmentationNode = self.openEffect(volumeNode)
+        neighbour = segmentationNode.GetSegmentation().AddEmptySegment("", "Neighbour")
+        half = np.zeros(SIZE, np.uint8)
+        half[:, :, : MIDDLE[2]] = 1
+        slicer.util.updateSegmentBinaryLabelmapFromArray(half, segmentationNode, neighbour, volumeNode)
+        self.editor.mrmlSegmentEditorNode().SetMaskMode(slicer.vtkMRMLSegmentationNode.EditAllowedOutsideAllSegments)
+        self.drawBox(volumeNode)
+        self.prompts.propagate()
+        self.idle()
+        found = self.found(segmentationNode, volumeNode)
+        self.assertTrue(found.any())
+        self.assertFalse(found[half > 0].any())
+        self.editor.undo()
+        self.assertFalse(self.found(segmentationNode, volumeNode).any())
+        self.editor.redo()
+        np.testing.assert_array_equal(self.found(segmentationNode, volumeNode), found)
+        kept = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, neighbour, volumeNode)
+        np.testing.assert_array_equal(kept, half)
+
+    def test_cancelled_and_closed_while_it_propagates(self):
+        volumeNode = self.makeVolume()
+        segmentationNode = self.openEffect(volumeNode)
+        self.drawBox(volumeNode)
+        self.prompts.propagate()
+        self.prompts.cancel()
+        self.idle()
+        self.assertFalse(self.found(segmentationNode, volumeNode).any())
+        self.prompts.propagate()
+        editor = self.prompts
+        slicer.mrmlScene.Clear(0)
+        waitFor(lambda: not editor.busy)
+
+    def test_prompts_are_saved_with_the_scene(self):
+        volumeNode = self.makeVolume()
+        self.openEffect(volumeNode)
+        self.drawBox(volumeNode)
+        self.idle()
+        with tempfile.TemporaryDirectory() as folder:
+            path = str(Path(folder) / "scene.mrb")
+            self.assertTrue(slicer.util.saveScene(path))
+            slicer.mrmlScene.Clear(0)
+            slicer.util.loadScene(path)
+        slicer.util.selectModule("SegmentEditor")
+        segmentationNode = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
+        self.editor.setSegmentationNode(segmentationNode)
+        self.editor.setSourceVolumeNode(slicer.util.getNode("Phantom"))
+        self.editor.setCurrentSegmentID(segmentationNode.GetSegmentation().GetNthSegmentID(0))
+        self.editor.setActiveEffectByName("StrokeSAM")
+        self.effect = self.editor.activeEffect().self()
+        self.assertEqual(len(self.prompts.prompts), 1)
+        self.idle()
+        self.assertTrue(self.prompts.shown.outlines)
+
+    def test_nothing_is_left_after_the_effect(self):
+        volumeNode = self.makeVolume()
+        self.openEffect(volumeNode)
+        self.editor.setActiveEffectByName("")
+        window = slicer.util.mainWindow()
+        shortcuts = len(window.findChildren("QShortcut"))
+        renderers = [
+            slicer.app.layoutManager().sliceWidget(name).sliceView().renderWindow().GetRenderers().GetFirstRenderer()
+            for name in slicer.app.layoutManager().sliceViewNames()
+        ]
+        actors = [renderer.GetViewProps().GetNumberOfItems() for renderer in renderers]
+        for _ in range(100):
+            self.editor.setActiveEffectByName("StrokeSAM")
+            self.editor.setActiveEffectByName("")
+        slicer.app.processEvents()
+        self.assertEqual([renderer.GetViewProps().GetNumberOfItems() for renderer in renderers], actors)
+        self.assertEqual(len(window.findChildren("QShortcut")), shortcuts)
+
+    def test_in_the_dark(self):
+        volumeNode = self.makeVolume()
+        slicer.app.setStyle("Dark Slicer")
+        try:
+            self.openEffect(volumeNode)
+            self.drawBox(volumeNode)
+            self.idle()
+            self.shoot("dark")
+        finally:
+            slicer.app.setStyle("Light Slicer")
+        self.assertTrue(self.prompts.shown.outlines)
+
+
+if __name__ == "__main__":
+    result = unittest.TextTestRunner(verbosity=2).run(unittest.defaultTestLoader.loadTestsFromTestCase(InSlicer))
+    slicer.util.exit(0 if result.wasSuccessful() else 1)
