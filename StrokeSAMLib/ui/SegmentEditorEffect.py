@@ -22,6 +22,11 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
         self._worker: Any = None
         self._engines: Any = None
 
+    @property
+    def promptEditor(self) -> Any:
+        """What holds the prompts (`prompt_editor.PromptEditor`), for scripts and tests; None while not active."""
+        return None if self._active is None else self._active.editor
+
     def clone(self) -> Any:
         from StrokeSAMLib.ui.registration import newEffect
 

@@ -29,6 +29,7 @@ class ActiveEffect:
 
     Attributes:
         actions: what the panel's widgets call, by name.
+        editor: what holds the prompts.
     """
 
     def __init__(self, scriptedEffect: Any, panel: Any, worker: Worker, engines: Engines):
@@ -39,14 +40,14 @@ class ActiveEffect:
         self._avoiding = False
         self._avoided: dict[str, int] = {}
         self._sliceCount = -1
-        self._editor = PromptEditor(self, worker, engines)
-        self._pointer = Pointer(self._editor)
+        self.editor = PromptEditor(self, worker, engines)
+        self._pointer = Pointer(self.editor)
         self._timer = qt.QTimer()
         self._timer.setInterval(_POLL_MS)
         self._timer.connect("timeout()", self._onTimer)
         self._shortcuts: Shortcuts | None = None
         self._observer: int | None = None
-        editor = self._editor
+        editor = self.editor
         self.actions: dict[str, Callable[..., None]] = {
             "tool": lambda id: self._effect.setParameter("Tool", id),
             "engine": lambda id: self._effect.setParameter("Engine", id),
@@ -69,7 +70,7 @@ class ActiveEffect:
         window = slicer.util.mainWindow()
         if window is not None:
             keys = {key: lambda id=id: self.actions["tool"](id) for key, id in _TOOL_KEYS.items()}
-            keys |= {"Del": self._editor.delete, "Return": self._onEnter, "Enter": self._onEnter}
+            keys |= {"Del": self.editor.delete, "Return": self._onEnter, "Enter": self._onEnter}
             self._shortcuts = Shortcuts(window, keys, self._onCancel)
         self._observer = slicer.mrmlScene.AddObserver(slicer.mrmlScene.StartCloseEvent, self._onSceneClose)
         self.onParameters()
@@ -78,7 +79,7 @@ class ActiveEffect:
     def end(self) -> None:
         """The user left it: nothing of it stays but what is written, and saved with the segment."""
         self._pointer.cancel()
-        self._editor.setTarget(None)
+        self.editor.setTarget(None)
         self._timer.stop()
         self._timer.disconnect("timeout()")
         if self._shortcuts is not None:
@@ -89,7 +90,7 @@ class ActiveEffect:
 
     def onParameters(self) -> None:
         """Volume, segment, tool or engine may be another."""
-        editor = self._editor
+        editor = self.editor
         self._pointer.tool = self._effect.parameter("Tool")
         target = self._target()
         if target != editor.target:
@@ -108,7 +109,7 @@ class ActiveEffect:
         xy = tuple(float(n) for n in interactor.GetEventPosition())
         if eventId == _EVENTS.LeftButtonPressEvent:
             modified = interactor.GetShiftKey() or interactor.GetControlKey() or interactor.GetAltKey()
-            if modified or self._editor.target is None or not self._effect.confirmCurrentSegmentVisible():
+            if modified or self.editor.target is None or not self._effect.confirmCurrentSegmentVisible():
                 return False
             self._pointer.press(xy, self._effect.viewNode(viewWidget))
         elif not self._pointer.dragging:
@@ -131,7 +132,7 @@ class ActiveEffect:
             overlay = self._overlays[viewWidget] = Overlay(self._effect.viewNode(viewWidget))
             for actor in overlay.actors:
                 self._effect.addActor2D(viewWidget, actor)
-        overlay.update(self._editor, self._pointer)
+        overlay.update(self.editor, self._pointer)
         viewWidget.sliceView().scheduleRender()
 
     def showViews(self) -> None:
@@ -150,7 +151,7 @@ class ActiveEffect:
         self._overlays = {}
 
     def showState(self) -> None:
-        editor, shown = self._editor, self._editor.shown
+        editor, shown = self.editor, self.editor.shown
         self._panel.showPrompts(describe(editor.prompts, shown.slices if shown else {}), editor.selected)
         self._panel.showButtons(
             canUndo=bool(shown and shown.canUndo),
@@ -204,11 +205,11 @@ class ActiveEffect:
     def _propagate(self, direction: str) -> None:
         first, last = self._range
         self._avoid()
-        self._editor.propagate(direction=direction, first=first, last=last)
+        self.editor.propagate(direction=direction, first=first, last=last)
 
     def _otherSegments(self) -> dict[str, int]:
         """The visible segments but the selected one, those that hold something; and when each was last changed."""
-        target = self._editor.target
+        target = self.editor.target
         display = target.segmentationNode.GetDisplayNode() if target is not None else None
         if display is None:
             return {}
@@ -221,7 +222,7 @@ class ActiveEffect:
 
     def _holdEscape(self) -> None:
         if self._shortcuts is not None:
-            self._shortcuts.holdEscape(bool(self._editor.running) or self._pointer.dragging)
+            self._shortcuts.holdEscape(bool(self.editor.running) or self._pointer.dragging)
 
     def _drawAll(self) -> None:
         for viewWidget in list(self._overlays):
@@ -236,7 +237,7 @@ class ActiveEffect:
         others = self._otherSegments() if self._avoiding else {}
         if others != self._avoided:
             self._avoided = others
-            self._editor.avoid(list(others))
+            self.editor.avoid(list(others))
 
     def _onRange(self, first: int | None, last: int | None) -> None:
         self._range = (first, last)
@@ -246,18 +247,18 @@ class ActiveEffect:
 
     def _onCancel(self) -> None:
         self._pointer.cancel()
-        self._editor.cancel()
+        self.editor.cancel()
         self.showState()
 
     def _onWeights(self) -> None: ...
 
     def _onSceneClose(self, caller: Any, event: str) -> None:
         self._pointer.cancel()
-        self._editor.setTarget(None)
+        self.editor.setTarget(None)
 
     def _onTimer(self) -> None:
-        self._editor.poll()
-        if not self._editor.busy:
+        self.editor.poll()
+        if not self.editor.busy:
             self._timer.stop()
 
 

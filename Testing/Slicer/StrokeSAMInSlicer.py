@@ -2,7 +2,7 @@
 
     Slicer --testing --no-splash --additional-module-paths StrokeSAM --python-script Testing/Slicer/StrokeSAMInSlicer.py
 
-The environment variable STROKESAM_SCREENSHOTS names a folder for the screenshots. The exit status is 0 where all passed.
+The environment variable STROKESAM_SCREENSHOTS names a folder for the screenshots. Exit status 0: all passed.
 """
 
 import os
