@@ -101,10 +101,10 @@ class Encodings:
         self.stop_ahead()
         self._ahead = _Ahead(self, k)
 
-    def stop_ahead(self) -> None:
-        """End the encoding in the background, after the slice it is at."""
+    def stop_ahead(self, wait: bool = True) -> None:
+        """End the encoding in the background, after the slice it is at; `wait` for that."""
         if self._ahead is not None:
-            self._ahead.stop()
+            self._ahead.stop(wait)
             self._ahead = None
 
     def wait_ahead(self, timeout: float | None = None) -> bool:
@@ -131,9 +131,10 @@ class _Ahead:
         self._thread = threading.Thread(target=self._run, args=(encodings, k), name="StrokeSAM ahead", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
+    def stop(self, wait: bool) -> None:
         self._stopped.set()
-        self._thread.join()
+        if wait:
+            self._thread.join()
 
     def wait(self, timeout: float | None) -> bool:
         self._thread.join(timeout)

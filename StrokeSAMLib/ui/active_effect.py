@@ -119,6 +119,7 @@ class ActiveEffect:
             self.draw(viewWidget)
         elif eventId == _EVENTS.LeftButtonReleaseEvent:
             self._pointer.release(xy)
+            self._avoid()
             self._drawAll()
         else:
             return False
@@ -235,7 +236,8 @@ class ActiveEffect:
     def _avoid(self) -> None:
         """Let the session know of the other segments, where they are others than it knows of."""
         others = self._otherSegments() if self._avoiding else {}
-        if others != self._avoided:
+        # Before there is a prompt it is open in which plane the slices will be.
+        if others != self._avoided and (self.editor.prompts or self.editor.running):
             self._avoided = others
             self.editor.avoid(list(others))
 

@@ -92,6 +92,8 @@ class PromptEditor:
         self._document: Mapping[str, Any] | None = None
         self._contribution = Contribution()
         self._avoided: list[int] = []
+        self._carried: tuple[Prompt, ...] = ()
+        self._jobs = 0
         self.shown: Shown | None = None
         self.saved: Mapping[int, Prompt] = {}
         self.live: dict[int, Any] = {}
@@ -132,19 +134,14 @@ class PromptEditor:
         """Choose the engine. It is asked all prompts that there are; what was propagated goes from the preview."""
         if choice == self._engine:
             return
-        prompts, document = list(self.prompts.values()), self._document
+        prompts, document, contribution = self.prompts, self._document, self._contribution
         self._engine = choice
         if not prompts:
             return
-        contribution = self._contribution
         self._drop()
-        self._contribution = contribution
-
-        def again(session: PromptSession, monitor: Monitor) -> None:
-            for prompt in prompts:
-                session.session.add(prompt)
-
-        self._do("Segmenting", again, document["plane"])
+        self._contribution, self._document = contribution, document
+        self.saved, self._carried = prompts, tuple(prompts.values())
+        self._do("Segmenting", lambda session, monitor: None)
 
     def reset(self) -> None:
         """Cancel, and forget the session; what is written and saved with the segment stays."""
@@ -154,7 +151,7 @@ class PromptEditor:
 
     def _drop(self) -> None:
         self._worker.cancel_all()
-        self._worker.submit(Job(self._held.close))
+        self._held.close()
         self._forget()
 
     def poll(self) -> None:
@@ -302,7 +299,7 @@ class PromptEditor:
         except StrokeSAMError as error:
             self._view.showMessage(str(error))
             return
-        if not self._view.prepareEngine(opening.engineId):
+        if self.shown is None and not self._view.prepareEngine(opening.engineId):
             return
         held = self._held
 
@@ -313,13 +310,14 @@ class PromptEditor:
 
         def finished(result: tuple[Any, Shown]) -> None:
             if held is self._held:
+                self._jobs -= 1
                 self._end(result[1])
                 done(result[0])
 
         def failed(error: BaseException) -> None:
             if held is self._held:
                 self._view.showMessage(_said(error))
-                if self.shown is None:
+                if self.shown is None and not self._carried:
                     # What was saved cannot be gone on with; the tag keeps it until there are other prompts.
                     self._document, self.saved = None, {}
                 self._refresh(held)
@@ -330,6 +328,7 @@ class PromptEditor:
                 self._refresh(held)
 
         self.running = what
+        self._jobs += 1
         self._view.showMessage("")
         self._worker.submit(Job(work, finished, failed, cancelled, self._view.showProgress))
         self._view.showState()
@@ -341,15 +340,17 @@ class PromptEditor:
         if self._place is not None and place != self._place:
             self.clear()
             raise InputError(f"{volume.GetName()}: the volume or its transform changed; prompts start anew")
-        opening = Opening(snapshotOf(volume), self._engine, plane, self._document)
         self._place = place
-        return opening
+        if self._carried:
+            return Opening(snapshotOf(volume), self._engine, self._document["plane"], prompts=self._carried)
+        return Opening(snapshotOf(volume), self._engine, plane, self._document)
 
     def _refresh(self, held: Held) -> None:
         """After a failure or a cancellation: show the session as it is now, if there is one."""
 
         def finished(shown: Shown | None) -> None:
             if held is self._held:
+                self._jobs -= 1
                 self._end(shown)
 
         self._worker.submit(Job(lambda monitor: held.shown(), finished, failed=lambda error: finished(None)))
@@ -359,15 +360,16 @@ class PromptEditor:
         if shown is not None:
             if self.shown is None:
                 self._worker.submit(Job(self._held.ahead))
-            self.shown = shown
-            self._document = shown.document
+            known = self.shown.notes if self.shown is not None else ()
+            self.shown, self._document, self._carried = shown, shown.document, ()
             if self._target.present:
                 saveSession(self._target.segment, shown.document)
-            if shown.notes:
+            if shown.notes != known:
                 self._view.showMessage("\n".join(shown.notes))
         if self.selected not in self.prompts:
             self.selected = None
-        self.running = ""
+        if self._jobs == 0:
+            self.running = ""
         self._view.showState()
 
     def _onSlice(self, k: int, edges: Any) -> None:

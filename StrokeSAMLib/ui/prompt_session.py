@@ -40,12 +40,14 @@ class Opening:
         engine: for a new session.
         plane: of the slices, as `interactive.Session` takes it; none for the volume's thickest axis.
         document: of a session to be gone on with; it has its own engine and plane.
+        prompts: that a new session begins with.
     """
 
     volume: VolumeSnapshot
     engine: EngineChoice
     plane: Mapping[str, Any] = field(default_factory=dict)
     document: Mapping[str, Any] | None = None
+    prompts: tuple[Prompt, ...] = ()
 
     @property
     def engineId(self) -> str:
@@ -115,7 +117,10 @@ class Engines:
             if opening.document is not None:
                 return PromptSession(self._replayed(opening, image, monitor))
             engine = self.load(choice.id, choice.weights, choice.device, choice.options)
-            return PromptSession(Session(image, engine, **opening.plane))
+            session = Session(image, engine, **opening.plane)
+            for prompt in opening.prompts:
+                session.add(prompt)
+            return PromptSession(session)
         except InputError as error:
             raise error.naming({"volume": opening.volume.name}) from None
 
@@ -129,11 +134,12 @@ class Engines:
 
 
 class Held:
-    """The session of one segment, if it is open yet. On the worker's thread alone."""
+    """The session of one segment, if it is open yet. On the worker's thread, but for `close`."""
 
     def __init__(self, engines: Engines):
         self._engines = engines
         self._session: PromptSession | None = None
+        self._closed = False
 
     def open(self, opening: Opening, monitor: Monitor) -> PromptSession:
         """The session; opened now if it was not."""
@@ -147,15 +153,16 @@ class Held:
 
     def ahead(self, monitor: Monitor) -> None:
         """Encode the slices around the first prompt, in the background."""
-        if self._session is not None:
+        if self._session is not None and not self._closed:
             session = self._session.session
             slices = [k for k in session.prompt_slices().values() if k is not None]
             session.encodings.encode_ahead(slices[0] if slices else len(session.stack) // 2)
 
-    def close(self, monitor: Monitor) -> None:
-        """End what runs in the background."""
+    def close(self) -> None:
+        """End what runs in the background, without waiting for it. From any thread."""
+        self._closed = True
         if self._session is not None:
-            self._session.session.encodings.stop_ahead()
+            self._session.session.encodings.stop_ahead(wait=False)
 
 
 class PromptSession:

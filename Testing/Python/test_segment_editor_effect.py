@@ -1,5 +1,6 @@
 """The effect as Slicer calls it: fake Qt and host, everything else real (MRML, segment editor logic, VTK)."""
 
+import dataclasses
 import subprocess
 import sys
 import threading
@@ -339,6 +340,35 @@ def test_an_engine_without_its_packages_or_weights_says_so(effect, host, red, vo
     finish()
     messages = [each.text for each in of_kind("QLabel") if each.text]
     assert any("medsam2 needs weights" in text for text in messages)
+    assert of_kind("QListWidget")[0].children == ["Box"]
+    host.setParameter("Engine", "random-walker")
+    finish()
+    assert of_kind("QListWidget")[0].children == [f"Box, slice {MIDDLE[0]}"]
+
+
+def test_another_engine_is_asked_the_same_prompts(effect, host, red, volume, monkeypatch):
+    from StrokeSAMLib.interactive.engines import random_walker
+
+    draw(effect, red, volume)
+    finish()
+    before = effect.promptEditor.shown.outlines[MIDDLE[0]]
+    made = random_walker.RandomWalker()
+    made.id = "medsam"
+    made.predict = lambda features, prompts, prior=None, context=None: random_walker.RandomWalker().predict(
+        features, prompts_without_edge(prompts), prior, context
+    )
+    monkeypatch.setattr("StrokeSAMLib.interactive.engines.registry.load_engine", lambda *arguments: made)
+    host.setParameter("Engine", "medsam")
+    finish()
+    after = effect.promptEditor.shown
+    assert after.document["engine"]["id"] == "medsam" and len(after.prompts) == 1
+    assert after.outlines[MIDDLE[0]].shape != before.shape
+
+
+def prompts_without_edge(prompts):
+    """A smaller box, so that the answer is another."""
+    x0, y0, x1, y1 = prompts.box
+    return dataclasses.replace(prompts, box=(x0 + 4, y0 + 4, x1 - 4, y1 - 4))
 
 
 def test_other_visible_segments_are_where_it_is_not(effect, host, red, volume):
