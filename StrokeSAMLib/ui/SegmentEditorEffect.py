@@ -98,7 +98,9 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
         """Placing a markup elsewhere does not end the effect, as it does by default."""
 
     def createCursor(self, viewWidget: Any) -> qt.QCursor:
-        return qt.QCursor(qt.Qt.CrossCursor)
+        from StrokeSAMLib.ui.resources import toolCursor
+
+        return toolCursor(self.scriptedEffect.parameter("Tool") or "box")
 
     def processInteractionEvents(self, callerInteractor: Any, eventId: int, viewWidget: Any) -> bool:
         if self._active is None or viewWidget.className() != "qMRMLSliceWidget":

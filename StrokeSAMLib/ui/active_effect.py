@@ -18,6 +18,7 @@ from StrokeSAMLib.ui.pointer import Pointer
 from StrokeSAMLib.ui.prompt_editor import PromptEditor, Target
 from StrokeSAMLib.ui.prompt_session import EngineChoice, Engines
 from StrokeSAMLib.ui.prompt_text import describe, engineStatus
+from StrokeSAMLib.ui.resources import toolCursor
 from StrokeSAMLib.ui.shortcuts import Shortcuts
 
 _POLL_MS = 30
@@ -91,7 +92,7 @@ class ActiveEffect:
     def onParameters(self) -> None:
         """Volume, segment, tool or engine may be another."""
         editor = self.editor
-        self._pointer.tool = self._effect.parameter("Tool")
+        self._setTool(self._effect.parameter("Tool"))
         target = self._target()
         if target != editor.target:
             self._avoided = {}
@@ -220,6 +221,13 @@ class ActiveEffect:
         segmentation = target.segmentationNode.GetSegmentation()
         held = (id for id in sorted(others) if not _isEmpty(target.segmentationNode, id))
         return {id: _modified(segmentation.GetSegment(id)) for id in held}
+
+    def _setTool(self, tool: str) -> None:
+        if tool != self._pointer.tool:
+            self._pointer.tool = tool
+            for viewWidget in self._overlays:
+                viewWidget.sliceView().setViewCursor(toolCursor(tool))
+                viewWidget.sliceView().setDefaultViewCursor(toolCursor(tool))
 
     def _holdEscape(self) -> None:
         if self._shortcuts is not None:

@@ -9,12 +9,12 @@ import qt
 from slicer.i18n import tr as _
 
 from StrokeSAMLib.interactive.engines.registry import ENGINES
-from StrokeSAMLib.ui.resources import icon
+from StrokeSAMLib.ui.resources import TOOL_ICONS, icon
 
 _TOOLS = (
-    ("box", "ToolBox", _("Box"), _("Drag a box around the object (B)")),
-    ("positive", "ToolPositive", _("In"), _("Click what is in the object (P)")),
-    ("negative", "ToolNegative", _("Out"), _("Click what is not in the object (N)")),
+    ("box", _("Box"), _("Drag a box around the object (B)")),
+    ("positive", _("In"), _("Click what is in the object (P)")),
+    ("negative", _("Out"), _("Click what is not in the object (N)")),
 )
 _DIRECTIONS = (("down", _("Down")), ("both", _("Both")), ("up", _("Up")))
 
@@ -104,11 +104,11 @@ class EffectPanel:
     def _toolRow(self) -> Any:
         row, group = qt.QHBoxLayout(), qt.QButtonGroup(self.widget)
         self._tools = {}
-        for id, image, text, tip in _TOOLS:
+        for id, text, tip in _TOOLS:
             button = qt.QToolButton()
             button.setText(text)
             button.setToolTip(tip)
-            button.setIcon(icon(image))
+            button.setIcon(icon(TOOL_ICONS[id]))
             button.setToolButtonStyle(qt.Qt.ToolButtonTextBesideIcon)
             button.setCheckable(True)
             button.connect("clicked(bool)", lambda checked, id=id: self._actions["tool"](id))

@@ -59,6 +59,22 @@ class Window(Widget):
         return [each for each in Widget.made if isinstance(each, Shortcut) and each.alive]
 
 
+class Pixmap(Widget):
+    def fill(self, colour): ...
+
+    def scaled(self, width, height):
+        return self
+
+
+class Painter(Widget):
+    def drawLine(self, *ends): ...
+
+    def drawPixmap(self, x, y, picture):
+        self.arguments[0].children.append(picture.arguments[0])
+
+    def end(self): ...
+
+
 class KeySequence(str):
     pass
 
@@ -71,7 +87,7 @@ class Shortcut(Widget):
 
 _WIDGETS = (
     *("QWidget", "QLabel", "QComboBox", "QListWidget", "QPushButton", "QToolButton", "QCheckBox", "QSpinBox"),
-    *("QProgressBar", "QVBoxLayout", "QHBoxLayout", "QButtonGroup", "QIcon", "QCursor"),
+    *("QProgressBar", "QVBoxLayout", "QHBoxLayout", "QButtonGroup", "QIcon", "QCursor", "QColor", "QPen"),
 )
 
 
@@ -80,6 +96,7 @@ def make_module():
     qt = types.ModuleType("qt")
     for name in _WIDGETS:
         setattr(qt, name, type(name, (Widget,), {}))
+    qt.QPixmap, qt.QPainter = Pixmap, Painter
     qt.QTimer, qt.QShortcut, qt.QKeySequence = Timer, Shortcut, KeySequence
     qt.Qt = types.SimpleNamespace(ToolButtonTextBesideIcon=2, CrossCursor=2)
     return qt

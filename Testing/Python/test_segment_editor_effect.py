@@ -37,6 +37,11 @@ class SliceWidget:
     def scheduleRender(self):
         self.renders += 1
 
+    def setViewCursor(self, cursor):
+        self.cursor = cursor
+
+    setDefaultViewCursor = setViewCursor
+
 
 class Interactor:
     def __init__(self):
@@ -256,6 +261,8 @@ def test_keys_choose_tools_delete_and_propagate(effect, host, red, volume, appli
     keys = {each.key: each for each in of_kind("Shortcut") if each.alive and each is not application.editorsEscape}
     assert {"B", "P", "N", "Del", "Return", "Enter", "Esc"} == set(keys)
     keys["P"].send("activated()")
+    assert red.cursor.arguments[0].children[0].endswith("ToolPositive.png")
+    assert effect.createCursor(red).arguments[0].children[0].endswith("ToolPositive.png")
     place = xy_of(red.node, world_of(volume, MIDDLE[::-1]))
     drag(effect, red, place, place)
     finish()
