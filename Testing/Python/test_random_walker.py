@@ -105,7 +105,9 @@ def test_a_click_holds(phantom):
     assert not session.slice_mask(k)[row, column]
 
 
-def test_a_negative_click_where_nothing_was_found_changes_nothing():
+@pytest.fixture
+def brick():
+    """A bright brick of three slices among nine, boxed and propagated."""
     volume = np.full((9, 60, 60), 60, np.uint8)
     volume[3:6, 20:40, 22:38] = 180
     image = sitk.GetImageFromArray(volume)
@@ -113,20 +115,19 @@ def test_a_negative_click_where_nothing_was_found_changes_nothing():
     session = Session(image)
     session.add(Box(position(image, 22, 20, 4), position(image, 37, 39, 4)))
     session.propagate()
-    session.add(Point(position(image, 30, 30, 7), positive=False))
+    return session, volume > 100
+
+
+def test_a_negative_click_where_nothing_was_found_changes_nothing(brick):
+    session, _ = brick
+    session.add(Point(position(session.stack.reference, 30, 30, 7), positive=False))
     assert not session.slice_mask(7).any()
 
 
-def test_nothing_like_the_object_is_followed():
-    volume = np.full((9, 60, 60), 60, np.uint8)
-    volume[3:6, 20:40, 22:38] = 180
-    image = sitk.GetImageFromArray(volume)
-    image.SetSpacing((1, 1, 4))
-    session = Session(image)
-    session.add(Box(position(image, 22, 20, 4), position(image, 37, 39, 4)))
-    session.propagate()
+def test_nothing_like_the_object_is_followed(brick):
+    session, truth = brick
     found = sitk.GetArrayFromImage(session.mask()) > 0
-    assert dice(found, volume > 100) > 0.9 and not found[[0, 1, 7, 8]].any()
+    assert dice(found, truth) > 0.9 and not found[[0, 1, 7, 8]].any()
 
 
 class TestWalker:
