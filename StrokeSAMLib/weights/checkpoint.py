@@ -42,6 +42,8 @@ def read_checkpoint(path: Path) -> State:
 def load_weights(model: torch.nn.Module, state: State, name: str) -> None:
     """Put `state` into `model`, key by key: all of them, and no others.
 
+    A network built on the meta device takes the tensors themselves, so that its weights are in memory once.
+
     Args:
         name: what to call the checkpoint in an error.
 
@@ -59,7 +61,8 @@ def load_weights(model: torch.nn.Module, state: State, name: str) -> None:
     ]
     if wrong:
         raise InputError(f"{name}: weights of another network: of {len(wanted)} keys {', '.join(wrong)}")
-    model.load_state_dict(state)
+    empty = any(value.is_meta for value in wanted.values())
+    model.load_state_dict({key: state[key].to(wanted[key].dtype) for key in wanted}, assign=empty)
 
 
 def _read_torch(path: Path) -> Any:
