@@ -95,6 +95,8 @@ def segment(
     probability: Annotated[Path | None, typer.Option(help="Write the score map, 0 to 1.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write the report, JSON.")] = None,
     overview: Annotated[Path | None, typer.Option(help="Write the contact sheet, PNG.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="The method's checkpoint.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set an option of the method.")
     ] = None,
@@ -106,8 +108,10 @@ def segment(
     files = {"ncct": ncct, "dwi": dwi, "adc": adc, "b0": b0}
     given = {key: path for key, path in files.items() if path is not None}
     outputs = commands.Outputs(mask=output, probability=probability, report=report, overview=overview)
+    own = {"weights": weights, "device": device}
+    options = {name: str(value) for name, value in own.items() if value is not None} | _settings(settings or [])
     with _monitor() as monitor:
-        result = commands.segment(find_method(method), given, outputs, _settings(settings or []), monitor)
+        result = commands.segment(find_method(method), given, outputs, options, monitor)
     print(f"{summary(measure(result))} → {output}")
     for warning in result.warnings:
         print(f"note: {warning}", file=sys.stderr)

@@ -41,6 +41,7 @@ class Method:
         module: the module of `StrokeSAMLib.lesion` with its `Options` class and its function
             ``run(inputs, options, monitor) -> LesionResult``; imported when first used.
         packages: the Python packages it imports.
+        weights: whether it needs a checkpoint, its option `weights`.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Method:
     needs: tuple[tuple[str, ...], ...]
     module: str
     packages: tuple[str, ...] = ("numpy", "scipy", "SimpleITK")
+    weights: bool = False
 
     @property
     def reference(self) -> str:
@@ -75,9 +77,11 @@ class Method:
                 raise InputError(f"method {self.id} needs {' or '.join(keys)}, which was not given")
 
     def readiness(self) -> str:
-        """ "yes", or the packages that are missing here."""
-        missing = [name for name in self.packages if importlib.util.find_spec(name) is None]
-        return f"no: needs {', '.join(missing)}" if missing else "yes"
+        """ "yes", or what is missing here."""
+        missing = self._missing()
+        if missing:
+            return f"no: needs {', '.join(missing)}"
+        return "no: needs weights (--weights)" if self.weights else "yes"
 
     def build_options(self, given: Mapping[str, Any]) -> Any:
         """This method's options with the values `given`; `OptionError` where one is unknown or out of range."""
@@ -88,12 +92,21 @@ class Method:
         self.check_inputs(inputs)
         built = self.build_options(options)
         result = self._implementation().run(inputs, built, monitor)
-        return dataclasses.replace(result, method=self.id, options=dataclasses.asdict(built))
+        return dataclasses.replace(result, method=self.id, options={**dataclasses.asdict(built), **result.options})
+
+    def _missing(self) -> list[str]:
+        return [name for name in self.packages if importlib.util.find_spec(name) is None]
 
     def _implementation(self) -> Any:
+        missing = self._missing()
+        if missing:
+            raise InputError(
+                f"method {self.id} needs the Python package{'s' * (len(missing) > 1)} {', '.join(missing)}"
+            )
         return importlib.import_module(f"StrokeSAMLib.lesion.{self.module}")
 
 
+_NETWORK = ("torch", "segment_anything", "monai")
 METHODS: tuple[Method, ...] = (
     Method(
         id="asymmetry",
@@ -110,6 +123,16 @@ METHODS: tuple[Method, ...] = (
         inputs=(Input("dwi", "DWI (trace, b≈1000)"), Input("adc", "ADC"), Input("b0", "b=0 image")),
         needs=(("dwi",), ("adc", "b0")),
         module="diffusion",
+    ),
+    Method(
+        id="aisct-sam",
+        title="NCCT: AISCT-SAM",
+        summary="A tuned SAM encoder on the scan and its registered mirror image.",
+        inputs=(Input("ncct", "Non-contrast CT"),),
+        needs=(("ncct",),),
+        module="aisct_sam",
+        packages=_NETWORK,
+        weights=True,
     ),
 )
 

@@ -21,7 +21,7 @@ class LesionResult:
         brain: the brain mask that the method made, UInt8, 0 or 1.
         midsagittal: the patient's mid-sagittal plane, from which the side is told.
         method: id of the method.
-        options: every option of the method, defaults included.
+        options: every option of the method, defaults included, and what else made the result, such as its weights.
         warnings: what the user should know, one line each.
         images: the images measured in the report, by name (such as "ncct" or "adc"), all on the mask's grid.
     """

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from StrokeSAMLib.errors import InputError
@@ -17,6 +18,15 @@ State = dict[str, torch.Tensor]
 _WITHIN = ("model", "model_state_dict", "state_dict", "network_weights")
 _PREFIXES = ("sam2_model.", "module.", "model.")
 _NAMED = 3
+# NumPy's numbers, which nnU-Net keeps beside the weights; NumPy 1 pickled them under another name.
+_SCALAR = np.float64(0).__reduce__()[0]
+_SAFE = [
+    _SCALAR,
+    (_SCALAR, "numpy.core.multiarray.scalar"),
+    (_SCALAR, "numpy._core.multiarray.scalar"),
+    np.dtype,
+    *(type(np.dtype(code)) for code in ("f4", "f8", "i4", "i8", "?")),
+]
 
 
 def read_checkpoint(path: Path) -> State:
@@ -28,7 +38,7 @@ def read_checkpoint(path: Path) -> State:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    held = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    held = _read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
     for name in _WITHIN:
         if isinstance(held, Mapping) and isinstance(held.get(name), Mapping):
             held = held[name]
@@ -65,9 +75,18 @@ def load_weights(model: torch.nn.Module, state: State, name: str) -> None:
     model.load_state_dict({key: state[key].to(wanted[key].dtype) for key in wanted}, assign=empty)
 
 
-def _read_torch(path: Path) -> Any:
+def read_torch(path: Path, mapped: bool = False) -> Any:
+    """What a PyTorch file holds.
+
+    Args:
+        mapped: leave its tensors on the disk, where the file's layout permits.
+
+    Raises:
+        InputError: it cannot be read, or holds more than tensors and plain values.
+    """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_SAFE):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped and zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         # The reason is the first line that is not advice on how to load it all the same.
         reason = str(error).strip().splitlines()
