@@ -89,9 +89,11 @@ def segment(
     method: Annotated[str, typer.Option(help="Method id; see `strokesam methods`.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The lesion's mask, on the scan's grid.")],
     ncct: Annotated[Path | None, typer.Option(help="Non-contrast CT: file, or folder of a DICOM series.")] = None,
-    dwi: Annotated[Path | None, typer.Option(help="Diffusion-weighted image (trace, b near 1000).")] = None,
+    dwi: Annotated[Path | None, typer.Option(help="Diffusion-weighted image (trace; brain: b near 1000).")] = None,
     adc: Annotated[Path | None, typer.Option(help="ADC map, in any of its units.")] = None,
     b0: Annotated[Path | None, typer.Option(help="Image without diffusion weighting, to compute ADC.")] = None,
+    t2w: Annotated[Path | None, typer.Option(help="T2-weighted MR of the prostate.")] = None,
+    zones: Annotated[Path | None, typer.Option(help="The prostate's zones: 1 central, 2 peripheral.")] = None,
     probability: Annotated[Path | None, typer.Option(help="Write the score map, 0 to 1.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write the report, JSON.")] = None,
     overview: Annotated[Path | None, typer.Option(help="Write the contact sheet, PNG.")] = None,
@@ -105,7 +107,7 @@ def segment(
     from StrokeSAMLib import commands
     from StrokeSAMLib.report import measure, summary
 
-    files = {"ncct": ncct, "dwi": dwi, "adc": adc, "b0": b0}
+    files = {"ncct": ncct, "dwi": dwi, "adc": adc, "b0": b0, "t2w": t2w, "zones": zones}
     given = {key: path for key, path in files.items() if path is not None}
     outputs = commands.Outputs(mask=output, probability=probability, report=report, overview=overview)
     own = {"weights": weights, "device": device}

@@ -23,14 +23,13 @@ from StrokeSAMLib.imaging.geometry import (
     shrink,
 )
 from StrokeSAMLib.imaging.hounsfield import to_hounsfield
-from StrokeSAMLib.imaging.identity import file_hash
 from StrokeSAMLib.imaging.mirror import Mirror, find_mirror
 from StrokeSAMLib.imaging.nnunet import Fingerprint, resize, shape_at
 from StrokeSAMLib.interactive.engines.devices import DEVICES
 from StrokeSAMLib.interactive.engines.precision import PRECISIONS
 from StrokeSAMLib.interactive.memory import in_words
 from StrokeSAMLib.lesion.head import Head
-from StrokeSAMLib.lesion.network import Asked, model_for
+from StrokeSAMLib.lesion.network import Asked, made_by, model_for
 from StrokeSAMLib.lesion.result import LesionResult
 from StrokeSAMLib.lesion.windows import mirrored_mean, places, slide
 from StrokeSAMLib.monitor import Monitor
@@ -177,11 +176,9 @@ def _estimate(pair: Pair, options: Options, device: str) -> str:
 def _record(
     options: Options, network: Asked, fingerprints: tuple[Fingerprint, Fingerprint], mirror: Mirror
 ) -> dict[str, object]:
-    """What made the result, beyond the options: which weights, by their hash, and not where they lie."""
+    """What made the result, beyond the options."""
     return {
-        "weights": file_hash(Path(options.weights)) if options.weights and not options.random_weights else "",
-        "device": network.device,
-        "precision": network.precision,
+        **made_by(network, options.weights, options.random_weights),
         "fingerprints": [asdict(one) for one in fingerprints],
         "mirror_correlation": mirror.correlation,
     }

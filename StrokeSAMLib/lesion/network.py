@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.imaging.identity import file_hash
 from StrokeSAMLib.interactive.engines.devices import choose_device, inference
 from StrokeSAMLib.interactive.engines.precision import PRECISIONS, choose_precision
 from StrokeSAMLib.weights import load_weights, read_checkpoint
@@ -115,3 +116,13 @@ def model_for(method: str, build: Callable[[], nn.Module], weights: str, random_
             f"or import it once with: strokesam weights import {method} FILE"
         )
     return loaded(build, Path(weights))
+
+
+def made_by(network: Asked, weights: str, random_weights: int) -> dict[str, object]:
+    """What a result records of its network: the weights by their hash, not by where they lie."""
+    known = bool(weights) and not random_weights
+    return {
+        "weights": file_hash(Path(weights)) if known else "",
+        "device": network.device,
+        "precision": network.precision,
+    }

@@ -42,6 +42,7 @@ class Method:
             ``run(inputs, options, monitor) -> LesionResult``; imported when first used.
         packages: the Python packages it imports.
         weights: whether it needs a checkpoint, its option `weights`.
+        organ: what it looks at; Slicer's panel, and the codes of its segments, know the brain alone.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Method:
     module: str
     packages: tuple[str, ...] = ("numpy", "scipy", "SimpleITK")
     weights: bool = False
+    organ: str = "brain"
 
     @property
     def reference(self) -> str:
@@ -133,6 +135,22 @@ METHODS: tuple[Method, ...] = (
         module="aisct_sam",
         packages=_NETWORK,
         weights=True,
+    ),
+    Method(
+        id="sam-unetr",
+        title="Prostate MR: SAM-UNETR",
+        summary="Clinically significant cancer by SAM's ViT-H with UNETR's decoder, slice by slice.",
+        inputs=(
+            Input("t2w", "T2-weighted MR"),
+            Input("adc", "ADC"),
+            Input("dwi", "High-b DWI"),
+            Input("zones", "Zones of the prostate (1 central, 2 peripheral)"),
+        ),
+        needs=(("t2w",), ("adc",), ("dwi",), ("zones",)),
+        module="sam_unetr",
+        packages=_NETWORK,
+        weights=True,
+        organ="prostate",
     ),
 )
 
