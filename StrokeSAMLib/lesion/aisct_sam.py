@@ -185,6 +185,6 @@ def _record(
 
 
 def _remarks(mask: sitk.Image, mirror: Mirror) -> list[str]:
-    poor = mirror.correlation < _POOR_MATCH
+    poor = not mirror.correlation >= _POOR_MATCH  # of a brain without structure it is NaN
     remarks = [f"the mirror image matches poorly (correlation {mirror.correlation:.2f}): check the result"] * poor
     return remarks if _array(mask).any() else [*remarks, "no lesion found"]

@@ -25,12 +25,13 @@ class SpatialUnit(nn.Module):
         """(batch, channel, z, y, x)."""
         # Shares of a plain sum, so that a checkpoint's negative scales turn the sign.
         share = (self.gn.weight / self.gn.weight.sum()).view(-1, 1, 1, 1)
-        gate = torch.sigmoid(self.gn(x) * share)
+        # Not one product with the norm's own scale: rounded otherwise, voxels pass the threshold.
+        gate = self.gn(x).mul_(share).sigmoid_()
         informative = gate > _INFORMATIVE
         # What is not informative is weighted by the gate in both parts, not by 1 − gate in the second: checkpoints
         # were trained so.
-        first = torch.where(informative, x, gate * x)
-        second = torch.where(informative, 0, gate * x)
+        gated = gate * x
+        first, second = torch.where(informative, x, gated), gated.masked_fill_(informative, 0)
         (a, b), (c, d) = first.chunk(2, dim=1), second.chunk(2, dim=1)
         return torch.cat((a + d, b + c), dim=1)
 

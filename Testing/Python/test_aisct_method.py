@@ -1,5 +1,6 @@
 """The method `aisct-sam`: geometry by networks that are easily predicted, and its own by a checkpoint on the disk."""
 
+import dataclasses
 import json
 import re
 
@@ -11,6 +12,7 @@ from helpers import array, dice, oblique_grid
 
 from StrokeSAMLib import cli
 from StrokeSAMLib.errors import InputError, OptionError
+from StrokeSAMLib.imaging.mirror import find_mirror
 from StrokeSAMLib.imaging.nnunet import Fingerprint
 from StrokeSAMLib.imaging.writing import write_image
 from StrokeSAMLib.lesion import aisct_sam, find_method, segment
@@ -108,6 +110,17 @@ class TestGeometry:
         found = segment({"ncct": healthy}, "aisct-sam", random_weights=1, deformable=False)
         assert not array(found.mask).any()
         assert "no lesion found" in found.warnings
+
+    @pytest.mark.parametrize("correlation", [0.31, float("nan")])
+    def test_a_poor_mirror_image_is_said(self, monkeypatch, correlation):
+        def found_poorly(*arguments):
+            return dataclasses.replace(find_mirror(*arguments), correlation=correlation)
+
+        monkeypatch.setattr(aisct_sam, "AisctSam", lambda: Threshold(0))
+        monkeypatch.setattr(aisct_sam, "find_mirror", found_poorly)
+        scan, *_ = stripped_head(GRIDS["thick slices"])
+        found = segment({"ncct": scan}, "aisct-sam", random_weights=1, deformable=False)
+        assert f"the mirror image matches poorly (correlation {correlation:.2f}): check the result" in found.warnings
 
     def test_memory_and_windows_are_told_before_the_work(self, monkeypatch):
         monkeypatch.setattr(aisct_sam, "AisctSam", lambda: Threshold(0))

@@ -6,6 +6,8 @@ import pytest
 import torch
 from goldens import DATA, Recorder, difference, filled, keys, wanted_keys
 
+from StrokeSAMLib.interactive.engines.precision import has_bfloat16
+from StrokeSAMLib.lesion.network import Asked
 from StrokeSAMLib.nets.aisct_sam import AisctSam, IcasspSam
 
 SIZE = (1, 2, 4, 256, 256)
@@ -45,6 +47,11 @@ def decoder_modules(decoder):
     }
 
 
+def classes(fixture):
+    """The class of each voxel, (z, y, x)."""
+    return np.unpackbits(fixture["out/argmax_full_packed"]).reshape(SIZE[2:])
+
+
 def prompt_modules(stage):
     modules = {"conv1": stage.conv1, "SRU": stage.conv2.SRU, "CRU": stage.conv2.CRU}
     return {f"spg.stage1.{name}(2nd call=sym)": module for name, module in modules.items()}
@@ -62,10 +69,10 @@ class TestAisctSam:
             logits = model(torch.from_numpy(filler.inp(SIZE)))
         for n, found in enumerate(recorder.found.pop("prompt")):
             recorder.found[f"spg.diff.{n}"] = found
-        return np.load(DATA / "goldens" / "AIS_SAM_d4.npz"), recorder.found, logits
+        return np.load(DATA / "goldens" / "AIS_SAM_d4.npz"), recorder.found, logits, model
 
     def test_activations(self, run):
-        fixture, found, _ = run
+        fixture, found, _, _ = run
         recorded = {name.removesuffix("/sample") for name in fixture.files if name.endswith("/sample")}
         assert set(found) == recorded
         for name, activation in found.items():
@@ -76,13 +83,19 @@ class TestAisctSam:
                 assert most <= RELATIVE, name
 
     def test_logits(self, run):
-        fixture, _, logits = run
+        fixture, _, logits, _ = run
         assert tuple(logits.shape) == tuple(fixture["out/shape"])
         off = np.abs(logits[..., ::2, ::2].numpy() - fixture["out/logits_stride(1,1,1,2,2)"])
         assert off.mean() < LOGIT_MEAN
         assert np.quantile(off, 0.999) < LOGIT_MOST
-        lesion = np.unpackbits(fixture["out/argmax_full_packed"]).reshape(4, 256, 256)
-        assert (logits.argmax(1)[0].numpy() == lesion).mean() > AGREEMENT
+        assert (logits.argmax(1)[0].numpy() == classes(fixture)).mean() > AGREEMENT
+
+    @pytest.mark.skipif(not has_bfloat16("cpu"), reason="no bfloat16 on this processor")
+    def test_bfloat16(self, run):
+        fixture, _, _, model = run
+        found = Asked(model, "cpu", "bfloat16", print)(filler.inp(SIZE))[0] > 0
+        wanted = classes(fixture) > 0
+        assert 2 * (found & wanted).sum() / (found.sum() + wanted.sum()) > 0.99
 
 
 class TestIcassp:
