@@ -84,12 +84,16 @@ def segment(
     method: Annotated[str, typer.Option(help="Method id; see `strokesam methods`.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The lesion's mask, on the scan's grid.")],
     ncct: Annotated[Path | None, typer.Option(help="Non-contrast CT: file, or folder of a DICOM series.")] = None,
-    dwi: Annotated[Path | None, typer.Option(help="Diffusion-weighted image (trace, b near 1000).")] = None,
+    dwi: Annotated[Path | None, typer.Option(help="Diffusion-weighted image (trace; brain: b near 1000).")] = None,
     adc: Annotated[Path | None, typer.Option(help="ADC map, in any of its units.")] = None,
     b0: Annotated[Path | None, typer.Option(help="Image without diffusion weighting, to compute ADC.")] = None,
+    t2w: Annotated[Path | None, typer.Option(help="T2-weighted MR of the prostate.")] = None,
+    zones: Annotated[Path | None, typer.Option(help="The prostate's zones: 1 central, 2 peripheral.")] = None,
     probability: Annotated[Path | None, typer.Option(help="Write the score map, 0 to 1.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write the report, JSON.")] = None,
     overview: Annotated[Path | None, typer.Option(help="Write the contact sheet, PNG.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="The method's checkpoint.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set an option of the method.")
     ] = None,
@@ -98,11 +102,13 @@ def segment(
     from StrokeSAMLib import commands
     from StrokeSAMLib.report import measure, summary
 
-    files = {"ncct": ncct, "dwi": dwi, "adc": adc, "b0": b0}
+    files = {"ncct": ncct, "dwi": dwi, "adc": adc, "b0": b0, "t2w": t2w, "zones": zones}
     given = {key: path for key, path in files.items() if path is not None}
     outputs = commands.Outputs(mask=output, probability=probability, report=report, overview=overview)
+    own = {"weights": weights, "device": device}
+    options = {name: str(value) for name, value in own.items() if value is not None} | _settings(settings or [])
     with monitoring() as monitor:
-        result = commands.segment(find_method(method), given, outputs, _settings(settings or []), monitor)
+        result = commands.segment(find_method(method), given, outputs, options, monitor)
     print(f"{summary(measure(result))} → {output}")
     for warning in result.warnings:
         print(f"note: {warning}", file=sys.stderr)

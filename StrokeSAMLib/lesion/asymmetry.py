@@ -14,16 +14,11 @@ import numpy as np
 import scipy.ndimage as ndi
 import SimpleITK as sitk
 
-from StrokeSAMLib.imaging.brain_ct import brain_mask
 from StrokeSAMLib.imaging.checks import check_volume
 from StrokeSAMLib.imaging.geometry import (
-    Spacing,
-    array_spacing,
-    canonical,
     like,
     mask_like,
     resample_like,
-    shrink,
     voxel_volume_ml,
 )
 from StrokeSAMLib.imaging.hounsfield import to_hounsfield
@@ -31,7 +26,6 @@ from StrokeSAMLib.imaging.mirror import Mirror, find_mirror
 from StrokeSAMLib.imaging.morphology import (
     FULL,
     close,
-    depth,
     dilate,
     fill_holes,
     gaussian,
@@ -39,17 +33,14 @@ from StrokeSAMLib.imaging.morphology import (
     masked_gaussian,
     remove_small,
 )
+from StrokeSAMLib.lesion.head import Head
 from StrokeSAMLib.lesion.result import LesionResult
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.options import option
 
 _TUNED = "docs/methods.md, synthetic infarcts"
-# Voxels of at least this size (x, y, z), mm: finer ones hold only noise at the scale of the smoothing.
-_WORKING_MM = (1.0, 1.0, 2.0)
 # CSF and tissue are told apart on HU smoothed by this much, mm: the noise of a voxel is as large as their contrast.
 _TISSUE_SMOOTHING_MM = 1.0
-# Above this the structure map is flat, so that the registration sees CSF and not the lesion, HU.
-_STRUCTURE_HU = 27.0
 # A smoothed value rests on at least this part of its neighbourhood being tissue.
 _LEAST_SUPPORT = 0.3
 # Sulci this much darker than tissue belong to a lesion that surrounds them; darker ones are open CSF, HU.
@@ -97,7 +88,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     check_volume(ncct, "ncct")
     hounsfield, warnings = to_hounsfield(ncct, "ncct")
     monitor.step(0.05, "finding the brain")
-    head = _Head(hounsfield)
+    head = Head(hounsfield)
     structure = head.structure()
     mirror = find_mirror(structure, head.brain, options.deformable, monitor.part(0.15, 0.75))
     monitor.step(0.75, "comparing the hemispheres")
@@ -118,29 +109,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     )
 
 
-class _Head:
-    """The head on its working grid: canonical axes, noise averaged down to voxels that matter."""
-
-    def __init__(self, hounsfield: sitk.Image):
-        coarse = shrink(canonical(hounsfield), _WORKING_MM)
-        self.image = sitk.Clamp(sitk.Cast(coarse, sitk.sitkFloat32), sitk.sitkFloat32, -1024, 3071)
-        self.brain = brain_mask(self.image)
-        self.hu = sitk.GetArrayFromImage(self.image)
-        self.inside = sitk.GetArrayFromImage(self.brain) > 0
-        self.spacing: Spacing = array_spacing(self.image)
-        self.depth = depth(self.inside, self.spacing)
-
-    def smoothed(self, sigma_mm: float) -> np.ndarray:
-        """HU smoothed within the brain; bone at its rim counts as dense tissue."""
-        return masked_gaussian(np.clip(self.hu, -20, 100), self.inside, sigma_mm, self.spacing)
-
-    def structure(self) -> sitk.Image:
-        """The anatomy both hemispheres share: CSF against tissue, 0 outside the brain."""
-        flat = np.clip(self.smoothed(1.5), 0, _STRUCTURE_HU)
-        return like(np.where(self.inside, flat, 0).astype(np.float32), self.image)
-
-
-def _difference(head: _Head, mirror: Mirror, options: Options) -> tuple[np.ndarray, np.ndarray]:
+def _difference(head: Head, mirror: Mirror, options: Options) -> tuple[np.ndarray, np.ndarray]:
     """Density less that of the mirror image (HU, negative in a lesion), and where there is tissue enough on both
     sides to know it."""
     smooth = head.smoothed(_TISSUE_SMOOTHING_MM)
@@ -155,7 +124,7 @@ def _difference(head: _Head, mirror: Mirror, options: Options) -> tuple[np.ndarr
     return density - mirrored(density, float(density[head.inside].mean())), known
 
 
-def _lesion(head: _Head, difference: np.ndarray, known: np.ndarray, options: Options) -> tuple[np.ndarray, float]:
+def _lesion(head: Head, difference: np.ndarray, known: np.ndarray, options: Options) -> tuple[np.ndarray, float]:
     """The lesion, and the difference (HU) at its outline."""
     within = known & (head.depth > options.edge_depth)
     seeds = known & (head.depth > options.seed_depth) & (difference < -options.seed)
@@ -174,7 +143,7 @@ def _lesion(head: _Head, difference: np.ndarray, known: np.ndarray, options: Opt
     return fill_holes(lesion | (closed & tissue)), threshold
 
 
-def _cortex_over(lesion: np.ndarray, head: _Head, gap_mm: float) -> np.ndarray:
+def _cortex_over(lesion: np.ndarray, head: Head, gap_mm: float) -> np.ndarray:
     """What lies between `lesion` and the brain's surface where they are less than twice `gap_mm` apart.
 
     Cortex over an infarct is infarcted too, but sulci that do not answer each other hide it from the comparison.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from StrokeSAMLib.errors import InputError, OptionError
 from StrokeSAMLib.monitor import Monitor, ProgressCallback
 from StrokeSAMLib.options import build_options
+from StrokeSAMLib.weights.lookup import readiness
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -41,6 +42,8 @@ class Method:
         module: the module of `StrokeSAMLib.lesion` with its `Options` class and its function
             ``run(inputs, options, monitor) -> LesionResult``; imported when first used.
         packages: the Python packages it imports.
+        weights: whether it needs a checkpoint, its option `weights`.
+        organ: what it looks at; Slicer's panel, and the codes of its segments, know the brain alone.
     """
 
     id: str
@@ -50,6 +53,8 @@ class Method:
     needs: tuple[tuple[str, ...], ...]
     module: str
     packages: tuple[str, ...] = ("numpy", "scipy", "SimpleITK")
+    weights: bool = False
+    organ: str = "brain"
 
     @property
     def reference(self) -> str:
@@ -75,9 +80,11 @@ class Method:
                 raise InputError(f"method {self.id} needs {' or '.join(keys)}, which was not given")
 
     def readiness(self) -> str:
-        """ "yes", or the packages that are missing here."""
-        missing = [name for name in self.packages if importlib.util.find_spec(name) is None]
-        return f"no: needs {', '.join(missing)}" if missing else "yes"
+        """ "yes", or what is missing here."""
+        missing = self._missing()
+        if missing:
+            return f"no: needs {', '.join(missing)}"
+        return readiness("method", self.id) if self.weights else "yes"
 
     def build_options(self, given: Mapping[str, Any]) -> Any:
         """This method's options with the values `given`; `OptionError` where one is unknown or out of range."""
@@ -88,12 +95,21 @@ class Method:
         self.check_inputs(inputs)
         built = self.build_options(options)
         result = self._implementation().run(inputs, built, monitor)
-        return dataclasses.replace(result, method=self.id, options=dataclasses.asdict(built))
+        return dataclasses.replace(result, method=self.id, options={**dataclasses.asdict(built), **result.options})
+
+    def _missing(self) -> list[str]:
+        return [name for name in self.packages if importlib.util.find_spec(name) is None]
 
     def _implementation(self) -> Any:
+        missing = self._missing()
+        if missing:
+            raise InputError(
+                f"method {self.id} needs the Python package{'s' * (len(missing) > 1)} {', '.join(missing)}"
+            )
         return importlib.import_module(f"StrokeSAMLib.lesion.{self.module}")
 
 
+_NETWORK = ("torch", "segment_anything", "monai")
 METHODS: tuple[Method, ...] = (
     Method(
         id="asymmetry",
@@ -110,6 +126,32 @@ METHODS: tuple[Method, ...] = (
         inputs=(Input("dwi", "DWI (trace, b≈1000)"), Input("adc", "ADC"), Input("b0", "b=0 image")),
         needs=(("dwi",), ("adc", "b0")),
         module="diffusion",
+    ),
+    Method(
+        id="aisct-sam",
+        title="NCCT: AISCT-SAM",
+        summary="A tuned SAM encoder on the scan and its registered mirror image.",
+        inputs=(Input("ncct", "Non-contrast CT"),),
+        needs=(("ncct",),),
+        module="aisct_sam",
+        packages=_NETWORK,
+        weights=True,
+    ),
+    Method(
+        id="sam-unetr",
+        title="Prostate MR: SAM-UNETR",
+        summary="Clinically significant cancer by SAM's ViT-H with UNETR's decoder, slice by slice.",
+        inputs=(
+            Input("t2w", "T2-weighted MR"),
+            Input("adc", "ADC"),
+            Input("dwi", "High-b DWI"),
+            Input("zones", "Zones of the prostate (1 central, 2 peripheral)"),
+        ),
+        needs=(("t2w",), ("adc",), ("dwi",), ("zones",)),
+        module="sam_unetr",
+        packages=_NETWORK,
+        weights=True,
+        organ="prostate",
     ),
 )
 

@@ -18,10 +18,10 @@ class LesionResult:
     Attributes:
         mask: the lesion, UInt8, 0 or 1.
         score: probability-like map, Float32 in [0, 1]; the mask is not simply a threshold of it.
-        brain: the brain mask that the method made, UInt8, 0 or 1.
-        midsagittal: the patient's mid-sagittal plane, from which the side is told.
+        brain: the brain mask that the method made, UInt8, 0 or 1; in MR of the prostate, the prostate.
+        midsagittal: the patient's mid-sagittal plane (or the organ's), from which the side is told.
         method: id of the method.
-        options: every option of the method, defaults included.
+        options: every option of the method, defaults included, and what else made the result, such as its weights.
         warnings: what the user should know, one line each.
         images: the images measured in the report, by name (such as "ncct" or "adc"), all on the mask's grid.
     """

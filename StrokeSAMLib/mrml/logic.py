@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import slicer
 
-from StrokeSAMLib.errors import Cancelled, InputError, StrokeSAMError
+from StrokeSAMLib.errors import Cancelled, InputError, OptionError, StrokeSAMError
 from StrokeSAMLib.mrml.interactive import InteractiveSegment, savedSession
 from StrokeSAMLib.mrml.segments import SegmentWriter, newSegmentation, toSegmentationFrame
 from StrokeSAMLib.mrml.space import viewPlane
@@ -113,6 +113,8 @@ class StrokeSAMLogic:
         from StrokeSAMLib.lesion import find_method
 
         chosen = find_method(method)
+        if chosen.organ != "brain":
+            raise OptionError(f"method {method} is of the {chosen.organ}: use the command or the library")
         given = {key: node for key, node in inputs.items() if node is not None}
         chosen.check_inputs(given)
         chosen.build_options(options)

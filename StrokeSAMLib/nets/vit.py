@@ -4,7 +4,7 @@ columns (Li et al. 2022, arXiv 2203.16527). Names are those of SAM's checkpoints
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -37,8 +37,6 @@ class Attention(nn.Module):
         self.rel_pos_w = nn.Parameter(torch.zeros(2 * side - 1, width // heads))
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
-        distance = torch.arange(side)[:, None] - torch.arange(side)[None, :] + side - 1
-        self.register_buffer("_distance", distance, persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(window, side, side, channel)."""
@@ -55,9 +53,16 @@ class Attention(nn.Module):
     def _positions(self, q: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
         """What is added to the logits, of queries before they are scaled: (window, head, token, token)."""
         grid = q.reshape(*q.shape[:2], rows, columns, -1)
-        down = torch.einsum("nhrcd,rkd->nhrck", grid, self.rel_pos_h[self._distance])
-        across = torch.einsum("nhrcd,ckd->nhrck", grid, self.rel_pos_w[self._distance])
+        down = torch.einsum("nhrcd,rkd->nhrck", grid, self.rel_pos_h[_distances(rows, q.device)])
+        across = torch.einsum("nhrcd,ckd->nhrck", grid, self.rel_pos_w[_distances(columns, q.device)])
         return (down[..., :, None] + across[..., None, :]).flatten(4).flatten(2, 3)
+
+
+def _distances(side: int, device: torch.device) -> torch.Tensor:
+    """The row of a table of relative positions for each pair of tokens, (side, side)."""
+    # Made anew each time: a buffer that no checkpoint holds would stay empty in a network built on the meta device.
+    place = torch.arange(side, device=device)
+    return place[:, None] - place[None, :] + side - 1
 
 
 class Mlp(nn.Module):
@@ -99,8 +104,8 @@ class Block(nn.Module):
         """What the perceptron adds."""
         return self.mlp(self.norm2(x))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(batch, row, column, channel)."""
+    def forward(self, x: torch.Tensor, slices: int = 1) -> torch.Tensor:
+        """(batch, row, column, channel); of a volume, `slices` neighbours follow one another in the batch."""
         x = x + self.attended(x)
         return x + self.widened(x)
 
@@ -134,9 +139,19 @@ class ImageEncoder(nn.Module):
         self.blocks = nn.ModuleList(block(width, heads, 0 if n in whole else window, side) for n in range(depth))
         self.neck = neck(width)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """See the class."""
+    def hidden(self, x: torch.Tensor, slices: int = 1) -> Iterator[torch.Tensor]:
+        """What each block gives, (batch, row, column, width)."""
         x = self.patch_embed(x) + self.pos_embed
         for block in self.blocks:
-            x = block(x)
-        return self.neck(x.permute(0, 3, 1, 2))
+            x = block(x, slices)
+            yield x
+
+    def embedding(self, last: torch.Tensor) -> torch.Tensor:
+        """What the last block gives as (batch, 256, row, column)."""
+        return self.neck(last.permute(0, 3, 1, 2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        for last in self.hidden(x):
+            x = last
+        return self.embedding(x)

@@ -24,7 +24,8 @@ class LesionWidget:
         self._selectors = {key: getattr(ui, f"{key}Selector") for key in INPUT_KEYS}
         self._connect()
         for method in METHODS:
-            ui.methodComboBox.addItem(method.title, method.id)
+            if method.organ == "brain":
+                ui.methodComboBox.addItem(method.title, method.id)
         self.setRunning(False)
 
     def cleanup(self) -> None:

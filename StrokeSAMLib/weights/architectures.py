@@ -66,6 +66,13 @@ def network(architecture: str) -> torch.nn.Module | None:
             # Without memory for the weights.
             with torch.device("meta"):
                 return getattr(sam_models, _SAM[architecture])()
+        if architecture == "aisct-sam":
+            import torch
+
+            from StrokeSAMLib.nets.aisct_sam import AisctSam
+
+            with torch.device("meta"):
+                return AisctSam()
     except ImportError:
         pass
     return None

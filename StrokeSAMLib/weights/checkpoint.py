@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,10 @@ def read_checkpoint(path: Path, name: str | None = None) -> State:
     name = name or str(path)
     if not path.is_file():
         raise InputError(f"{name}: no such file")
-    held = _read_safetensors(path, name) if _is_safetensors(path, name) else _read_torch(path, name)
-    for name in _WITHIN:
-        if isinstance(held, Mapping) and isinstance(held.get(name), Mapping):
-            held = held[name]
+    held = _read_safetensors(path, name) if _is_safetensors(path, name) else read_torch(path, name)
+    for place in _WITHIN:
+        if isinstance(held, Mapping) and isinstance(held.get(place), Mapping):
+            held = held[place]
             break
     state = {key: value for key, value in held.items() if isinstance(value, torch.Tensor)} if _is_dict(held) else {}
     if not state:
@@ -55,6 +56,8 @@ def read_checkpoint(path: Path, name: str | None = None) -> State:
 def load_weights(model: torch.nn.Module, state: State, name: str) -> None:
     """Put `state` into `model`, key by key: all of them, and no others.
 
+    A network built on the meta device takes the tensors themselves, so that its weights are in memory once.
+
     Args:
         name: what to call the checkpoint in an error.
 
@@ -62,7 +65,9 @@ def load_weights(model: torch.nn.Module, state: State, name: str) -> None:
         InputError: with the number of missing, unexpected and misshapen keys, and the first of each.
     """
     compare_weights(model, state, name)
-    model.load_state_dict(state)
+    wanted = model.state_dict()
+    empty = any(value.is_meta for value in wanted.values())
+    model.load_state_dict({key: state[key].to(wanted[key].dtype) for key in wanted}, assign=empty)
 
 
 def compare_weights(model: torch.nn.Module, state: State, name: str) -> None:
@@ -84,10 +89,20 @@ def compare_weights(model: torch.nn.Module, state: State, name: str) -> None:
         raise InputError(f"{name}: weights of another network: of {len(wanted)} keys {', '.join(wrong)}")
 
 
-def _read_torch(path: Path, name: str) -> Any:
+def read_torch(path: Path, name: str = "", mapped: bool = False) -> Any:
+    """What a PyTorch file holds.
+
+    Args:
+        name: what to call it in an error; by default its path.
+        mapped: leave its tensors on the disk, where the file's layout permits.
+
+    Raises:
+        InputError: it cannot be read, or holds more than tensors and plain values.
+    """
+    name = name or str(path)
     try:
         with torch.serialization.safe_globals(_SAFE):
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped and zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         # The rest of torch's text is advice on how to load it all the same.
         unsafe = re.search(r"GLOBAL (\S+)", str(error))

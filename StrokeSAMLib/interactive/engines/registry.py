@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from StrokeSAMLib.errors import InputError, OptionError
-from StrokeSAMLib.weights.catalogue import catalogue, find_weights
+from StrokeSAMLib.weights.lookup import checkpoint_of, readiness
 from StrokeSAMLib.weights.store import Store
 
 if TYPE_CHECKING:
@@ -46,12 +46,7 @@ class EngineEntry:
         missing = self.missing_packages()
         if missing:
             return f"no: needs {', '.join(missing)}"
-        if self.weights:
-            try:
-                self.checkpoint(weights, store)
-            except InputError:
-                return f"no: needs weights ({find_weights(self.id).command})"
-        return "yes"
+        return readiness("engine", self.id, weights, store) if self.weights else "yes"
 
     def checkpoint(self, weights: Path | None = None, store: Store | None = None) -> Path:
         """The file to load: `weights`, a file or the id of one in `store`; None: the engine's own in `store`.
@@ -59,15 +54,7 @@ class EngineEntry:
         Raises:
             InputError: it is not there; the text says what puts it there.
         """
-        id = self.id if weights is None else str(weights)
-        if weights is not None and (id not in catalogue() or Path(weights).is_file()):
-            return Path(weights)
-        store = store or Store()
-        found = store.find(id)
-        if found is None:
-            get = find_weights(id).command
-            raise InputError(f"engine {self.id} needs weights: {get}, or --weights FILE; {store.folder} has no {id}")
-        return found
+        return checkpoint_of("engine", self.id, weights, store)
 
 
 _SAM2 = ("torch", "sam2")

@@ -1,0 +1,190 @@
+"""NCCT by AISCT-SAM: SAM-Med2D's encoder, tuned to early infarcts, on the scan and its registered mirror image.
+
+The network sees the brain without its skull, normalised as nnU-Net does (`imaging.nnunet`), through windows of
+20 × 256 × 256 voxels of 3 × 0.4375 × 0.4375 mm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import SimpleITK as sitk
+
+from StrokeSAMLib.imaging.checks import check_volume
+from StrokeSAMLib.imaging.geometry import (
+    array_spacing,
+    canonical,
+    like,
+    mask_like,
+    resample_like,
+    shrink,
+)
+from StrokeSAMLib.imaging.hounsfield import to_hounsfield
+from StrokeSAMLib.imaging.mirror import Mirror, find_mirror
+from StrokeSAMLib.imaging.nnunet import Fingerprint, resize, shape_at
+from StrokeSAMLib.interactive.engines.devices import DEVICES
+from StrokeSAMLib.interactive.engines.precision import PRECISIONS
+from StrokeSAMLib.interactive.memory import in_words
+from StrokeSAMLib.lesion.head import Head
+from StrokeSAMLib.lesion.network import Asked, made_by, model_for
+from StrokeSAMLib.lesion.result import LesionResult
+from StrokeSAMLib.lesion.windows import mirrored_mean, places, slide
+from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.nets.aisct_sam import AisctSam
+from StrokeSAMLib.nets.packed import pack_linear_layers
+from StrokeSAMLib.options import option
+from StrokeSAMLib.weights.fingerprint import read_fingerprints
+from StrokeSAMLib.weights.lookup import checkpoint_of
+
+WINDOW = (20, 256, 256)
+SPACING_MM = (3.0, 0.4375, 0.4375)
+# Of one real lesion, in place of the training set's: the checkpoint's own are taken wherever they are found.
+SUBSTITUTE = Fingerprint(low=14.0, high=41.0, mean=26.37, sd=5.15)
+_POOR_MATCH = 0.5
+# Measured on a CPU: the network, with the copies that bfloat16 makes, and what it takes for each window.
+_MODEL_BYTES, _WINDOW_BYTES = 1_600_000_000, 1_600_000_000
+_PUBLISHED = "nnU-Net's inference"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of the method `aisct-sam`."""
+
+    weights: str = option("", "the checkpoint: a file, or the id of one in the store; its own by default")
+    device: str = option("auto", "where the network runs", choices=DEVICES)
+    precision: str = option(
+        "auto", "of the network; auto: bfloat16 where the device has it", choices=("auto", *PRECISIONS)
+    )
+    threshold: float = option(0.5, "least probability of the lesion", "", 0.01, 0.99, _PUBLISHED)
+    overlap: float = option(0.5, "overlap of neighbouring windows", "", 0, 0.9, _PUBLISHED)
+    tta: bool = option(False, "the mean of eight mirrored passes; eight times the time", source=_PUBLISHED)
+    batch: int = option(1, "windows at once", "", 1, 64)
+    deformable: bool = option(True, "refine the mirror image by a B-spline registration")
+    random_weights: int = option(0, "seed of random weights, for tests: the result is meaningless", "", 0)
+
+
+def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) -> LesionResult:
+    """Segment the lesion in ``inputs["ncct"]`` (HU, any orientation, with or without skull).
+
+    Raises:
+        InputError: not a CT of a head in HU; no weights, or such as cannot be used.
+    """
+    ncct = inputs["ncct"]
+    check_volume(ncct, "ncct")
+    hounsfield, notes = to_hounsfield(ncct, "ncct")
+    monitor.step(0.01, "loading the network")
+    network = Asked(
+        model_for("aisct-sam", AisctSam, options.weights, options.random_weights),
+        options.device,
+        options.precision,
+        notes.append,
+        pack=lambda model: pack_linear_layers(model.image_encoder),
+    )
+    fingerprints, doubts = _fingerprints(options)
+    monitor.step(0.05, "finding the brain")
+    head = Head(hounsfield)
+    mirror = find_mirror(head.structure(), head.brain, options.deformable, monitor.part(0.08, 0.15))
+    pair = Pair.of(hounsfield, head.brain, mirror, fingerprints)
+    monitor.step(0.16, _estimate(pair, options, network.device))
+    asked = mirrored_mean(network) if options.tta else network
+    logits = slide(pair.channels, pair.inside, asked, WINDOW, options.overlap, options.batch, monitor.part(0.16, 0.97))
+    monitor.step(0.97, "writing on the scan's grid")
+    score = resample_like(pair.probability(logits), ncct)
+    mask = sitk.Cast(score >= options.threshold, sitk.sitkUInt8)
+    return LesionResult(
+        mask=mask,
+        score=score,
+        brain=mask_like(head.brain, ncct),
+        midsagittal=mirror.plane,
+        method="aisct-sam",
+        options=_record(options, network, fingerprints, mirror),
+        images={"ncct": hounsfield},
+        warnings=tuple(notes + doubts + _remarks(mask, mirror)),
+    )
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The scan and its mirror image as the network sees them.
+
+    Attributes:
+        channels: (2, z, y, x), normalised, of `SPACING_MM`.
+        inside: bool (z, y, x), where the brain is.
+        box: where they lie in the array (k, j, i) of `brain`.
+        brain: the mask, on canonical axes.
+    """
+
+    channels: np.ndarray
+    inside: np.ndarray
+    box: tuple[slice, ...]
+    brain: sitk.Image
+
+    @classmethod
+    def of(
+        cls, hounsfield: sitk.Image, brain: sitk.Image, mirror: Mirror, fingerprints: tuple[Fingerprint, Fingerprint]
+    ) -> Pair:
+        """Of a CT in HU and a brain mask on whatever grid: no skull, cropped, normalised, then resampled."""
+        # Of thinner slices the nearest alone would be noisier than any that the network was trained on.
+        scan = shrink(canonical(sitk.Cast(hounsfield, sitk.sitkFloat32)), (0.0, 0.0, SPACING_MM[0]))
+        mask = mask_like(brain, scan)
+        stripped = like(np.where(_array(mask) > 0, _array(scan), 0).astype(np.float32), scan)
+        both = [sitk.GetArrayFromImage(stripped), sitk.GetArrayFromImage(mirror.image_of(stripped, 0.0))]
+        box = _bounding_box((both[0] != 0) | (both[1] != 0) | (_array(mask) > 0))
+        inside = _array(mask)[box] > 0
+        shape = shape_at(inside.shape, array_spacing(scan), SPACING_MM)
+        channels = [resize(one.normalised(hu[box]), shape, order=3) for one, hu in zip(fingerprints, both, strict=True)]
+        return cls(np.stack(channels), resize(inside.astype(np.float32), shape, order=1) > 0, box, mask)
+
+    def probability(self, logits: np.ndarray) -> sitk.Image:
+        """Logits (z, y, x) of the channels' grid as probability on that of `brain`, Float32; 0 outside the brain."""
+        whole = np.zeros(self.brain.GetSize()[::-1], np.float32)
+        back = resize(logits, whole[self.box].shape, order=1)
+        whole[self.box] = 1 / (1 + np.exp(-np.clip(back, -80, 80)))
+        return like(np.where(_array(self.brain) > 0, whole, 0).astype(np.float32), self.brain)
+
+
+def _array(image: sitk.Image) -> np.ndarray:
+    return sitk.GetArrayViewFromImage(image)
+
+
+def _bounding_box(there: np.ndarray) -> tuple[slice, ...]:
+    spans = [np.flatnonzero(there.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    return tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+
+
+def _fingerprints(options: Options) -> tuple[tuple[Fingerprint, Fingerprint], list[str]]:
+    """Of both channels, and a warning where they are not the checkpoint's own."""
+    if options.random_weights:
+        return (SUBSTITUTE, SUBSTITUTE), ["random weights: this result means nothing"]
+    found = read_fingerprints(checkpoint_of("method", "aisct-sam", options.weights))
+    if found is None or len(found) != 2:
+        return (SUBSTITUTE, SUBSTITUTE), [
+            "the checkpoint does not say how its scans were normalised: a substitute is used (docs/methods.md)"
+        ]
+    return (found[0], found[1]), []
+
+
+def _estimate(pair: Pair, options: Options, device: str) -> str:
+    padded = np.pad(pair.inside, [(0, max(0, size - n)) for n, size in zip(pair.inside.shape, WINDOW, strict=True)])
+    count = len(places(padded, WINDOW, options.overlap))
+    need = _MODEL_BYTES + options.batch * _WINDOW_BYTES + 4 * (pair.channels.nbytes + pair.inside.nbytes)
+    return f"{count} windows{' eight times' if options.tta else ''}; {in_words(need)} of memory needed on {device}"
+
+
+def _record(
+    options: Options, network: Asked, fingerprints: tuple[Fingerprint, Fingerprint], mirror: Mirror
+) -> dict[str, object]:
+    """What made the result, beyond the options."""
+    return {
+        **made_by(network, "aisct-sam", options.weights, options.random_weights),
+        "fingerprints": [asdict(one) for one in fingerprints],
+        "mirror_correlation": mirror.correlation,
+    }
+
+
+def _remarks(mask: sitk.Image, mirror: Mirror) -> list[str]:
+    poor = not mirror.correlation >= _POOR_MATCH  # of a brain without structure it is NaN
+    remarks = [f"the mirror image matches poorly (correlation {mirror.correlation:.2f}): check the result"] * poor
+    return remarks if _array(mask).any() else [*remarks, "no lesion found"]

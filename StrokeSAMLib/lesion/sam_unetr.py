@@ -1,0 +1,157 @@
+"""Prostate MR by SAM-UNETR: clinically significant cancer in T2W, ADC, high-b DWI and the zones, slice by slice.
+
+Preparation is that of the published training script; its notebooks for evaluation normalise otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+import torch
+import torch.nn.functional as F
+
+from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.imaging.checks import check_volume
+from StrokeSAMLib.imaging.geometry import canonical, like, mask_like, overlap, resample_like
+from StrokeSAMLib.imaging.plane import Plane
+from StrokeSAMLib.interactive.engines.devices import DEVICES
+from StrokeSAMLib.interactive.engines.precision import PRECISIONS
+from StrokeSAMLib.interactive.memory import in_words
+from StrokeSAMLib.lesion.network import Asked, made_by, model_for
+from StrokeSAMLib.lesion.result import LesionResult
+from StrokeSAMLib.lesion.windows import slide
+from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.nets.packed import pack_linear_layers
+from StrokeSAMLib.nets.sam_unetr import SIZE, SamUnetr
+from StrokeSAMLib.options import option
+
+_IMAGES = ("t2w", "adc", "dwi")
+_ZONES = (1, 2)
+# Of grey levels stretched to 0…255, in the training script.
+_MEAN, _SD = 114.495, 57.63
+_LEAST_COVERED = 0.8
+# Measured on a CPU: the network, and what it takes for each slice.
+_MODEL_BYTES, _SLICE_BYTES = 2_560_000_000, 60_000_000
+_PUBLISHED = "SAM-UNETR's script"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of the method `sam-unetr`."""
+
+    weights: str = option("", "the checkpoint: a file, or the id of one in the store; its own by default")
+    device: str = option("auto", "where the network runs", choices=DEVICES)
+    precision: str = option(
+        "auto", "of the network; auto: bfloat16 where the device has it", choices=("auto", *PRECISIONS)
+    )
+    threshold: float = option(0.5, "least probability of the lesion", "", 0.01, 0.99, _PUBLISHED)
+    batch: int = option(16, "slices at once", "", 1, 256, _PUBLISHED)
+    random_weights: int = option(0, "seed of random weights, for tests: the result is meaningless", "", 0)
+
+
+def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) -> LesionResult:
+    """Segment the lesion in ``inputs["t2w"]``, on its grid, with "adc", "dwi" and "zones" (1 central, 2 peripheral).
+
+    Raises:
+        InputError: images that do not belong together, labels that are no zones; no weights, or unusable ones.
+    """
+    t2w = inputs["t2w"]
+    scan = Prostate.of(inputs)
+    monitor.step(0.01, "loading the network")
+    notes = ["random weights: this result means nothing"] * bool(options.random_weights)
+    network = Asked(
+        model_for("sam-unetr", SamUnetr, options.weights, options.random_weights),
+        options.device,
+        options.precision,
+        notes.append,
+        pack=lambda model: pack_linear_layers(model.image_encoder_vit),
+    )
+    channels = scan.channels()
+    need = _MODEL_BYTES + min(options.batch, channels.shape[1]) * _SLICE_BYTES + 4 * channels.nbytes
+    monitor.step(0.1, f"{channels.shape[1]} slices; {in_words(need)} of memory needed on {network.device}")
+    logits = slide(
+        channels,
+        np.ones(channels.shape[1:], bool),
+        lambda slices: network(slices[:, :, 0])[:, None],
+        (1, SIZE, SIZE),
+        0.0,
+        options.batch,
+        monitor.part(0.1, 0.98),
+    )
+    score = resample_like(scan.probability(logits), t2w)
+    mask = sitk.Cast(score >= options.threshold, sitk.sitkUInt8)
+    found = sitk.GetArrayViewFromImage(mask).any()
+    return LesionResult(
+        mask=mask,
+        score=score,
+        brain=mask_like(scan.organ, t2w),
+        midsagittal=scan.middle(),
+        method="sam-unetr",
+        options=made_by(network, "sam-unetr", options.weights, options.random_weights),
+        images={key: resample_like(inputs[key], t2w) for key in _IMAGES},
+        warnings=tuple(notes if found else [*notes, "no lesion found"]),
+    )
+
+
+@dataclass(frozen=True)
+class Prostate:
+    """What the network is given, on the grid of the T2W image with canonical axes.
+
+    Attributes:
+        grid: the T2W image, Float32.
+        images: (3, k, j, i), T2W, ADC and DWI, float32.
+        zones: uint8 (k, j, i).
+    """
+
+    grid: sitk.Image
+    images: np.ndarray
+    zones: np.ndarray
+
+    @classmethod
+    def of(cls, inputs: Mapping[str, sitk.Image]) -> Prostate:
+        """Check the images, and bring them together."""
+        for key in _IMAGES:
+            check_volume(inputs[key], key)
+        grid = canonical(sitk.Cast(inputs["t2w"], sitk.sitkFloat32))
+        zones = sitk.GetArrayFromImage(resample_like(inputs["zones"], grid, sitk.sitkNearestNeighbor))
+        labels = np.unique(sitk.GetArrayViewFromImage(inputs["zones"]))
+        if not set(labels.tolist()) <= {0, *_ZONES}:
+            raise InputError("zones: labels must be 0, 1 (central) and 2 (peripheral)")
+        if not zones.any():
+            raise InputError("zones: no prostate where the T2W image is")
+        for key in _IMAGES[1:]:
+            if overlap(inputs[key], grid, zones > 0) < _LEAST_COVERED:
+                raise InputError(f"{key}: does not cover the prostate of the zones")
+        images = [resample_like(sitk.Cast(inputs[key], sitk.sitkFloat32), grid) for key in _IMAGES]
+        return cls(grid, np.stack([sitk.GetArrayFromImage(image) for image in images]), zones.astype(np.uint8))
+
+    @property
+    def organ(self) -> sitk.Image:
+        """The prostate, UInt8."""
+        return like(self.zones > 0, self.grid)
+
+    def channels(self) -> np.ndarray:
+        """(5, k, 128, 128), float32: grey levels normalised over the volume, and each zone as 0 or 1."""
+        grey = _resized(self.images, (SIZE, SIZE))
+        low, high = (bound(grey, axis=(1, 2, 3), keepdims=True) for bound in (np.min, np.max))
+        stretched = 255 * (grey - low) / np.maximum(high - low, 1e-8)
+        small = F.interpolate(torch.from_numpy(self.zones)[None].float(), (SIZE, SIZE), mode="nearest")[0].numpy()
+        return np.stack([*((stretched - _MEAN) / _SD), *(small == zone for zone in _ZONES)]).astype(np.float32)
+
+    def probability(self, logits: np.ndarray) -> sitk.Image:
+        """Logits (k, 128, 128) as probability on the grid, Float32."""
+        back = _resized(logits[None], self.zones.shape[1:])[0]
+        return like((1 / (1 + np.exp(-np.clip(back, -80, 80)))).astype(np.float32), self.grid)
+
+    def middle(self) -> Plane:
+        """The sagittal plane through the middle of the prostate."""
+        index = np.argwhere(self.zones > 0).mean(axis=0)[::-1]
+        return Plane.through(self.grid.TransformContinuousIndexToPhysicalPoint(index.tolist()), (1.0, 0.0, 0.0))
+
+
+def _resized(stack: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(channel, k, row, column) with slices of another size, linearly, as in training without smoothing before."""
+    return F.interpolate(torch.from_numpy(stack), size, mode="bilinear", align_corners=False).numpy()

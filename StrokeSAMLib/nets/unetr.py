@@ -1,0 +1,76 @@
+"""The decoder of UNETR (Hatamizadeh et al. 2022, arXiv 2103.10504) of MONAI's blocks, on a ViT's hidden states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from monai.networks.blocks import UnetOutBlock, UnetrBasicBlock, UnetrPrUpBlock, UnetrUpBlock
+from torch import nn
+
+
+class UnetrDecoder(nn.Module):
+    """Four levels of `feature`, 2, 4 and 8 times `feature` channels over the ViT's grid, 16 times finer at the top.
+
+    Args:
+        channels: of the image.
+        width, bottom: channels of the hidden states, and of the deepest.
+        feature: channels at full resolution.
+        up: factors of each up-sampling; their number is that of the spatial dimensions.
+        convolved: whether the hidden states' later up-samplings are each followed by convolutions.
+        classes: channels of the logits.
+        before: modules that come first in a subclass's checkpoints.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        bottom: int,
+        feature: int,
+        up: tuple[int, ...],
+        convolved: bool,
+        classes: int = 2,
+        **before: nn.Module,
+    ):
+        super().__init__()
+        for name, module in before.items():
+            self.add_module(name, module)
+        dimensions = len(up)
+        shared = {"kernel_size": 3, "norm_name": "instance", "res_block": True}
+        skips = {"num_layer": 0, "stride": 1, "upsample_kernel_size": up, "conv_block": convolved, **shared}
+        self.encoder1 = UnetrBasicBlock(dimensions, channels, feature, stride=1, **shared)
+        self.encoder2 = UnetrPrUpBlock(dimensions, width, 2 * feature, **{**skips, "num_layer": 2})
+        self.encoder3 = UnetrPrUpBlock(dimensions, width, 4 * feature, **{**skips, "num_layer": 1})
+        self.encoder4 = UnetrPrUpBlock(dimensions, width, 8 * feature, **skips)
+        self.decoder5 = UnetrUpBlock(dimensions, bottom, 8 * feature, upsample_kernel_size=up, **shared)
+        self.decoder4 = UnetrUpBlock(dimensions, 8 * feature, 4 * feature, upsample_kernel_size=up, **shared)
+        self.decoder3 = UnetrUpBlock(dimensions, 4 * feature, 2 * feature, upsample_kernel_size=up, **shared)
+        self.decoder2 = UnetrUpBlock(dimensions, 2 * feature, feature, upsample_kernel_size=up, **shared)
+        self.out = UnetOutBlock(dimensions, feature, classes)
+
+    def decode(
+        self,
+        image: torch.Tensor,
+        hidden: Sequence[torch.Tensor],
+        bottom: torch.Tensor,
+        prompts: Sequence[torch.Tensor] = (),
+    ) -> torch.Tensor:
+        """Logits, of the image's size.
+
+        Args:
+            image: (batch, channel, …).
+            hidden: three, (batch, width, …), from shallow to deep.
+            bottom: the deepest, (batch, bottom, …).
+            prompts: what is added to the three skips, in their order; none is nothing.
+        """
+        skips = [encoder(x) for encoder, x in zip(self._encoders(), hidden, strict=True)]
+        if prompts:
+            skips = [skip + prompt for skip, prompt in zip(skips, prompts, strict=True)]
+        x = self.decoder5(bottom, skips[2])
+        x = self.decoder4(x, skips[1])
+        x = self.decoder3(x, skips[0])
+        return self.out(self.decoder2(x, self.encoder1(image)))
+
+    def _encoders(self) -> tuple[nn.Module, ...]:
+        return self.encoder2, self.encoder3, self.encoder4

@@ -1,0 +1,58 @@
+"""The densities that a checkpoint's training set was normalised by: in the checkpoint, or in a file beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.imaging.nnunet import Fingerprint
+from StrokeSAMLib.weights.checkpoint import read_torch
+
+_PROPERTIES = "foreground_intensity_properties_per_channel"
+_NUMBERS = ("percentile_00_5", "percentile_99_5", "mean", "std")
+# nnU-Net has its plans one folder above that of a fold.
+_BESIDE = ("plans.json", "../plans.json", "dataset_fingerprint.json", "../dataset_fingerprint.json")
+
+
+def read_fingerprints(checkpoint: Path) -> tuple[Fingerprint, ...] | None:
+    """One for each channel, of nnU-Net's plans or fingerprint; None where there are none.
+
+    Raises:
+        InputError: there are, and they make no sense.
+    """
+    found = _within(checkpoint)
+    if found is None:
+        paths = (checkpoint.parent / name for name in _BESIDE)
+        found = next((_read(path) for path in paths if path.is_file()), None)
+    if found is None:
+        return None
+    try:
+        channels = [found[_PROPERTIES][str(n)] for n in range(len(found[_PROPERTIES]))]
+        made = tuple(Fingerprint(*(float(channel[name]) for name in _NUMBERS)) for channel in channels)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{checkpoint}: its plans have no densities of the training set ({error!r})") from None
+    if not all(np.isfinite([one.low, one.high, one.mean, one.sd]).all() and one.low < one.high for one in made):
+        raise InputError(f"{checkpoint}: its plans' densities of the training set make no sense")
+    return made
+
+
+def _within(checkpoint: Path) -> Mapping[str, Any] | None:
+    """The plans in nnU-Net's checkpoint; its weights stay on the disk."""
+    if checkpoint.suffix == ".safetensors":
+        return None
+    held = read_torch(checkpoint, mapped=True)
+    arguments = held.get("init_args") if isinstance(held, Mapping) else None
+    plans = arguments.get("plans") if isinstance(arguments, Mapping) else None
+    return plans if isinstance(plans, Mapping) and _PROPERTIES in plans else None
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable ({error})") from None

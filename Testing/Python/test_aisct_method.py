@@ -1,0 +1,210 @@
+"""The method `aisct-sam`: geometry by networks that are easily predicted, and its own by a checkpoint on the disk."""
+
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+from helpers import array, dice, oblique_grid
+
+from StrokeSAMLib import cli
+from StrokeSAMLib.errors import InputError, OptionError
+from StrokeSAMLib.imaging.mirror import find_mirror
+from StrokeSAMLib.imaging.nnunet import Fingerprint
+from StrokeSAMLib.imaging.writing import write_image
+from StrokeSAMLib.lesion import aisct_sam, find_method, segment
+from StrokeSAMLib.nets.aisct_sam import AisctSam
+from StrokeSAMLib.weights.fingerprint import read_fingerprints
+
+SPOT_HU, TISSUE_HU = 38.0, 28.0
+PLANS = {
+    "foreground_intensity_properties_per_channel": {
+        str(n): {"percentile_00_5": np.float64(5.0), "percentile_99_5": 55.0 + n, "mean": 27.0, "std": np.float64(9.0)}
+        for n in range(2)
+    }
+}
+
+
+class Threshold(torch.nn.Module):
+    """Lesion where a channel is above tissue."""
+
+    def __init__(self, channel):
+        super().__init__()
+        self.image_encoder, self.channel = torch.nn.Identity(), channel
+
+    def forward(self, x):
+        logit = x[:, self.channel] - 1.2
+        return torch.stack([-logit, logit], dim=1)
+
+
+def stripped_head(grid, size=1.0):
+    """A brain of one density on `grid`, and a denser spot in its left half; with the spot and its mirror image."""
+    points = np.stack(
+        np.meshgrid(*(np.arange(n, dtype=float) for n in reversed(grid.GetSize())), indexing="ij")[::-1], axis=-1
+    )
+    axes = np.reshape(grid.GetDirection(), (3, 3)) * grid.GetSpacing()
+    x, y, z = np.moveaxis((points @ axes.T + grid.GetOrigin()) / size, -1, 0)
+    brain = (x / 55) ** 2 + (y / 70) ** 2 + (z / 40) ** 2 < 1
+    ventricle = (np.abs(x) < 6) & (np.abs(y) < 25) & (np.abs(z) < 12)
+
+    def spot(side):
+        return (x - side * 30) ** 2 + (y + 15) ** 2 + (z - 5) ** 2 < 12**2
+
+    hu = np.where(brain, TISSUE_HU, 0.0)
+    hu[ventricle] = 8
+    hu[spot(1)] = SPOT_HU
+
+    def made(values):
+        image = sitk.GetImageFromArray(values)
+        image.CopyInformation(grid)
+        return image
+
+    return made(hu.astype(np.float32)), *(made(spot(side).astype(np.uint8)) for side in (1, -1))
+
+
+def axial(spacing, size):
+    grid = sitk.Image(size, sitk.sitkFloat32)
+    grid.SetSpacing(spacing)
+    grid.SetOrigin([-(n - 1) * step / 2 for n, step in zip(size, spacing, strict=True)])
+    return grid
+
+
+GRIDS = {
+    "thick slices": axial((0.9, 0.9, 5.0), (140, 180, 20)),
+    "thin slices": axial((0.9, 0.9, 1.0), (140, 180, 90)),
+    "turned and flipped": oblique_grid(axial((1.0, 0.9, 4.0), (150, 190, 26)), 8, flips=(-1, 1, -1)),
+}
+
+
+class TestGeometry:
+    @pytest.mark.parametrize("grid", GRIDS)
+    @pytest.mark.parametrize("channel", [0, 1])
+    def test_the_answer_is_on_the_scans_grid(self, monkeypatch, grid, channel):
+        """Of the scan's channel it is the spot; of the mirror image's, what answers it on the other side."""
+        monkeypatch.setattr(aisct_sam, "AisctSam", lambda: Threshold(channel))
+        scan, *spots = stripped_head(GRIDS[grid])
+        found = segment({"ncct": scan}, "aisct-sam", random_weights=1, deformable=False)
+        assert dice(found.mask, spots[channel]) > 0.85
+        assert array(found.score)[array(found.mask) > 0].min() >= 0.5
+        assert found.mask.GetSize() == scan.GetSize()
+        assert any("means nothing" in warning for warning in found.warnings)
+
+    def test_mirrored_passes_and_thresholds(self, monkeypatch):
+        monkeypatch.setattr(aisct_sam, "AisctSam", lambda: Threshold(0))
+        scan, spot, _ = stripped_head(GRIDS["thick slices"])
+        plain, mirrored, loose = (
+            segment({"ncct": scan}, "aisct-sam", random_weights=1, deformable=False, **options)
+            for options in ({}, {"tta": True}, {"threshold": 0.1})
+        )
+        assert array(mirrored.score) == pytest.approx(array(plain.score), abs=1e-4)
+        assert dice(mirrored.mask, spot) > 0.85
+        assert array(loose.mask).sum() > 10 * array(plain.mask).sum()
+
+    def test_nothing_found_is_said(self, monkeypatch):
+        monkeypatch.setattr(aisct_sam, "AisctSam", lambda: Threshold(0))
+        scan, spot, _ = stripped_head(GRIDS["thick slices"])
+        healthy = sitk.Mask(scan, spot, maskingValue=1, outsideValue=TISSUE_HU)
+        found = segment({"ncct": healthy}, "aisct-sam", random_weights=1, deformable=False)
+        assert not array(found.mask).any()
+        assert "no lesion found" in found.warnings
+
+    @pytest.mark.parametrize("correlation", [0.31, float("nan")])
+    def test_a_poor_mirror_image_is_said(self, monkeypatch, correlation):
+        def found_poorly(*arguments):
+            return dataclasses.replace(find_mirror(*arguments), correlation=correlation)
+
+        monkeypatch.setattr(aisct_sam, "AisctSam", lambda: Threshold(0))
+        monkeypatch.setattr(aisct_sam, "find_mirror", found_poorly)
+        scan, *_ = stripped_head(GRIDS["thick slices"])
+        found = segment({"ncct": scan}, "aisct-sam", random_weights=1, deformable=False)
+        assert f"the mirror image matches poorly (correlation {correlation:.2f}): check the result" in found.warnings
+
+    def test_memory_and_windows_are_told_before_the_work(self, monkeypatch):
+        monkeypatch.setattr(aisct_sam, "AisctSam", lambda: Threshold(0))
+        told = []
+        scan, *_ = stripped_head(GRIDS["thick slices"])
+        segment({"ncct": scan}, "aisct-sam", lambda _, text: told.append(text), random_weights=1, deformable=False)
+        estimate = next(n for n, text in enumerate(told) if "of memory needed" in text)
+        count = int(re.match(r"(\d+) windows; [\d.]+ GB of memory needed on", told[estimate]).group(1))
+        assert sum(text.startswith("window ") for text in told[estimate:]) == count
+        assert not any(text.startswith("window ") for text in told[:estimate])
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """Random weights in nnU-Net's layout, with its numbers of NumPy's."""
+    path = tmp_path_factory.mktemp("weights") / "checkpoint_best.pth"
+    torch.manual_seed(5)
+    model = AisctSam()
+    with torch.no_grad():  # what is zero at the start would be without effect
+        model.mask_decoder.out.conv.conv.weight.mul_(4)
+    made = {"network_weights": model.state_dict(), "trainer_name": "trainer", "current_epoch": 7}
+    made |= {"init_args": {"plans": PLANS, "fold": 0}, "_best_ema": np.float64(0.6), "logging": {}}
+    torch.save(made, path)
+    yield path
+    path.unlink()
+
+
+class TestCheckpoint:
+    def test_the_whole_of_it_from_the_command(self, checkpoint, tmp_path, capfd):
+        scan, *_ = stripped_head(axial((1.2, 1.2, 5.0), (90, 110, 16)), size=0.6)  # within one window
+        write_image(scan, tmp_path / "scan.nii.gz")
+        outputs = ["-o", tmp_path / "mask.nii.gz", "--probability", tmp_path / "score.nii.gz"]
+        outputs += ["--report", tmp_path / "report.json"]
+        given = ["--ncct", tmp_path / "scan.nii.gz", "--weights", checkpoint, "--device", "cpu"]
+        words = ["segment", "--method", "aisct-sam", *given, *outputs, "--set", "precision=float32"]
+        assert cli.run([str(word) for word in words]) == 0
+        score = array(sitk.ReadImage(str(tmp_path / "score.nii.gz")))
+        mask = array(sitk.ReadImage(str(tmp_path / "mask.nii.gz")))
+        assert ((score >= 0.5) == (mask > 0)).all()
+        assert score.max() > score[score > 0].min()
+        made = json.loads((tmp_path / "report.json").read_text())["options"]
+        assert len(made["weights"]) == 64
+        assert made["fingerprints"][1] == {"low": 5, "high": 56, "mean": 27, "sd": 9}
+        assert 0 < made["mirror_correlation"] <= 1
+        assert "meaning" not in capfd.readouterr().err
+
+    def test_of_another_network(self, tmp_path):
+        torch.save({"network_weights": {"spg.out_conv.bias": torch.zeros(1)}}, tmp_path / "other.pth")
+        scan, *_ = stripped_head(GRIDS["thick slices"])
+        with pytest.raises(InputError, match=r"other\.pth: weights of another network: of 580 keys 580 missing"):
+            segment({"ncct": scan}, "aisct-sam", weights=str(tmp_path / "other.pth"))
+
+    def test_cut_off(self, checkpoint, tmp_path):
+        with checkpoint.open("rb") as stream:
+            (tmp_path / "cut.pth").write_bytes(stream.read(1 << 20))
+        scan, *_ = stripped_head(GRIDS["thick slices"])
+        with pytest.raises(InputError, match=r"cut\.pth: not a readable checkpoint|cut\.pth: refused"):
+            segment({"ncct": scan}, "aisct-sam", weights=str(tmp_path / "cut.pth"))
+
+    def test_none(self):
+        scan, *_ = stripped_head(GRIDS["thick slices"])
+        with pytest.raises(InputError, match=r"needs weights: .*strokesam weights import aisct-sam FILE"):
+            segment({"ncct": scan}, "aisct-sam")
+        assert find_method("aisct-sam").readiness() == "no: needs weights (strokesam weights import aisct-sam FILE)"
+
+    def test_methods_without_weights_take_none(self):
+        with pytest.raises(OptionError, match="method asymmetry has no option 'weights'"):
+            find_method("asymmetry").build_options({"weights": "x"})
+
+
+class TestFingerprint:
+    def test_beside_the_checkpoint(self, tmp_path):
+        (tmp_path / "fold_0").mkdir()
+        path = tmp_path / "fold_0" / "checkpoint.pth"
+        torch.save({"network_weights": {"a": torch.zeros(1)}}, path)
+        assert read_fingerprints(path) is None
+        (tmp_path / "plans.json").write_text(json.dumps(PLANS))
+        assert read_fingerprints(path) == (Fingerprint(5, 55, 27, 9), Fingerprint(5, 56, 27, 9))
+
+    @pytest.mark.parametrize("channel", [{}, {"percentile_00_5": 9, "percentile_99_5": 3, "mean": 1, "std": 1}])
+    def test_nonsense(self, tmp_path, channel):
+        path = tmp_path / "checkpoint.pth"
+        torch.save({"network_weights": {"a": torch.zeros(1)}}, path)
+        plans = {"foreground_intensity_properties_per_channel": {"0": channel}}
+        (tmp_path / "plans.json").write_text(json.dumps(plans))
+        with pytest.raises(InputError, match="densities of the training set"):
+            read_fingerprints(path)

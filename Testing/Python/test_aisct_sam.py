@@ -1,0 +1,132 @@
+"""AISCT-SAM and its sibling of ICASSP: networks against fixtures."""
+
+import filler
+import numpy as np
+import pytest
+import torch
+from goldens import DATA, Recorder, difference, filled, keys, wanted_keys
+
+from StrokeSAMLib.interactive.engines.precision import has_bfloat16
+from StrokeSAMLib.lesion.network import Asked
+from StrokeSAMLib.nets.aisct_sam import AisctSam, IcasspSam
+
+SIZE = (1, 2, 4, 256, 256)
+# The self-prompt's threshold lets isolated voxels jump, wherever sums are rounded otherwise.
+PROMPT_MEAN, LOGIT_MEAN, LOGIT_MOST, AGREEMENT = 1e-3, 1e-3, 1e-2, 0.9998
+RELATIVE = 1e-4
+
+
+@pytest.mark.parametrize(("name", "build"), [("AIS_SAM", AisctSam), ("AISCT_ICASSP", IcasspSam)])
+def test_keys_and_shapes_are_those_of_the_checkpoints_in_their_order(name, build):
+    with torch.device("meta"):
+        assert keys(build()) == wanted_keys(name)
+
+
+def encoder_modules(encoder):
+    blocks = {f"block{n:02d}": block for n, block in enumerate(encoder.blocks)}
+    return blocks | {"patch_embed": encoder.patch_embed, "neck": encoder.neck}
+
+
+def block_modules(block):
+    return {
+        "block00.depth_branch": block.depth_branch,
+        "block00.qkv.gate(last call)": block.attn.qkv.gate,
+        "block00.attn.qkv(windowed)": block.attn.qkv,
+        "block00.attn(windowed)": block.attn,
+        "block00.Adapter": block.Adapter,
+        "block00.mlp.gate": block.mlp.gate,
+        "block00.mlp": block.mlp,
+    }
+
+
+def decoder_modules(decoder):
+    return {
+        f"dec.{name}": module
+        for name, module in decoder.named_children()
+        if name.startswith(("encoder", "decoder", "out"))
+    }
+
+
+def classes(fixture):
+    """The class of each voxel, (z, y, x)."""
+    return np.unpackbits(fixture["out/argmax_full_packed"]).reshape(SIZE[2:])
+
+
+def prompt_modules(stage):
+    modules = {"conv1": stage.conv1, "SRU": stage.conv2.SRU, "CRU": stage.conv2.CRU}
+    return {f"spg.stage1.{name}(2nd call=sym)": module for name, module in modules.items()}
+
+
+class TestAisctSam:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def run(cls):
+        model = filled(AisctSam)
+        modules = encoder_modules(model.image_encoder) | block_modules(model.image_encoder.blocks[0])
+        modules |= decoder_modules(model.mask_decoder) | prompt_modules(model.spg.branch1[0][0])
+        recorder = Recorder.on(prompt=model.spg, **modules)
+        with torch.inference_mode():
+            logits = model(torch.from_numpy(filler.inp(SIZE)))
+        for n, found in enumerate(recorder.found.pop("prompt")):
+            recorder.found[f"spg.diff.{n}"] = found
+        return np.load(DATA / "goldens" / "AIS_SAM_d4.npz"), recorder.found, logits, model
+
+    def test_activations(self, run):
+        fixture, found, _, _ = run
+        recorded = {name.removesuffix("/sample") for name in fixture.files if name.endswith("/sample")}
+        assert set(found) == recorded
+        for name, activation in found.items():
+            most, mean = difference(activation, fixture, name)
+            if name.startswith(("spg", "dec")):
+                assert mean <= PROMPT_MEAN, name
+            else:
+                assert most <= RELATIVE, name
+
+    def test_logits(self, run):
+        fixture, _, logits, _ = run
+        assert tuple(logits.shape) == tuple(fixture["out/shape"])
+        off = np.abs(logits[..., ::2, ::2].numpy() - fixture["out/logits_stride(1,1,1,2,2)"])
+        assert off.mean() < LOGIT_MEAN
+        assert np.quantile(off, 0.999) < LOGIT_MOST
+        assert (logits.argmax(1)[0].numpy() == classes(fixture)).mean() > AGREEMENT
+
+    @pytest.mark.skipif(not has_bfloat16("cpu"), reason="no bfloat16 on this processor")
+    def test_bfloat16(self, run):
+        fixture, _, _, model = run
+        found = Asked(model, "cpu", "bfloat16", print)(filler.inp(SIZE))[0] > 0
+        wanted = classes(fixture) > 0
+        assert 2 * (found & wanted).sum() / (found.sum() + wanted.sum()) > 0.99
+
+
+class TestIcassp:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def run(cls):
+        model = filled(IcasspSam)
+        encoder = encoder_modules(model.image_encoder)
+        # Of the patches the fixture has the second call, of the mirror image.
+        modules = {"patch_embed(last call=sym)": encoder.pop("patch_embed"), "spg": model.spg}
+        modules |= {"token_mlp": model.token_mlp, "encoder(img_emb,diff_token).0": encoder.pop("neck"), **encoder}
+        recorder = Recorder.on(prompts=model.prompt_encoder, **modules)
+        with torch.inference_mode():
+            given = model(torch.from_numpy(filler.inp(SIZE)))
+        recorder.found["prompt_encoder(sparse,dense).1"] = recorder.found.pop("prompts")[1]
+        return np.load(DATA / "goldens" / "AISCT_ICASSP_d4.npz"), recorder.found, given
+
+    def test_activations(self, run):
+        fixture, found, _ = run
+        compared = [name for name in found if f"{name}/sample" in fixture.files]
+        assert len(compared) == 9
+        for name in compared:
+            most, mean = difference(found[name], fixture, name)
+            assert most <= RELATIVE or (name == "spg" and mean <= PROMPT_MEAN), name
+
+    def test_output(self, run):
+        fixture, _, (logits, prompt, quality) = run
+        assert tuple(logits.shape) == tuple(fixture["out/shape"])
+        wanted = fixture["out/masks_stride(1,1,1,4,4)"]
+        off = np.abs(logits[..., ::4, ::4].numpy() - wanted)
+        assert off.mean() < LOGIT_MEAN
+        assert np.quantile(off, 0.999) < LOGIT_MOST
+        assert np.abs(prompt[..., ::2, ::2].numpy() - fixture["out/sp"]).mean() < PROMPT_MEAN
+        assert np.abs(quality.numpy() - fixture["out/iou"]).max() < RELATIVE * np.abs(fixture["out/iou"]).max()
