@@ -44,11 +44,12 @@ class WeightsWidget:
         self._ids = [row.id for row in rows]
         table.setRowCount(len(rows))
         for place, row in enumerate(rows):
-            cells = (row.title, row.usedBy, row.size, row.licence, _("yes") if row.here else _("no"))
+            cells = (row.title, _("yes") if row.here else _("no"), row.size, row.licence, row.usedBy)
             for column, text in enumerate(cells):
                 item = qt.QTableWidgetItem(text)
                 item.setToolTip(text)
                 table.setItem(place, column, item)
+        table.resizeColumnsToContents()
         if selected in self._ids:
             table.selectRow(self._ids.index(selected))
         self._filling = False
@@ -72,7 +73,7 @@ class WeightsWidget:
         ui.importButton.setEnabled(actions.importFile)
         ui.verifyButton.setEnabled(actions.stored)
         ui.deleteButton.setEnabled(actions.stored)
-        ui.weightsCancelButton.setEnabled(actions.cancel)
+        ui.weightsCancelButton.setVisible(actions.cancel)
         ui.weightsProgressBar.setVisible(actions.cancel)
 
     def showAccepted(self, accepted: bool) -> None:

@@ -34,7 +34,8 @@ class FakeLogic:
             progress(0.3, "waiting")
             if cancel.is_set():
                 raise Cancelled()
-        return lesion_result(block(2, 2, 2))
+        lesion = block(2, 2, 2)
+        return lesion_result(lesion, ncct=40.0 - 8.0 * lesion)
 
     def apply(self, request, result, segmentationNode):
         self.applied.append(segmentationNode)
