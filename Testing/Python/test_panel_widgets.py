@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from download_server import HASH
 from fake_qt import Widget, make_module
+from helpers import ROOT
 from panels import poll_until_idle
 from test_extension import WIDGETS
 from test_lesion_panel import FakeLogic, new_state
@@ -342,3 +343,125 @@ class TestSegmentEditor:
         with pytest.raises(StrokeSAMError, match=lacking):
             refineInSegmentEditor(segmentation)
         assert ("refine",) not in editor.told
+
+
+class StandIn:
+    """A class that `parameterNodeWrapper` has wrapped, as far as the module uses it."""
+
+    def __init__(self, node):
+        vars(self).update(node=node, connected=0)
+        for name in type(self).__annotations__:
+            node.values.setdefault(name, getattr(type(self), f"default_{name}", None))
+
+    def __getattr__(self, name):
+        return self.node.values[name]
+
+    def __setattr__(self, name, value):
+        changed, self.node.values[name] = self.node.values[name] != value, value
+        if changed:
+            self.node.node.Modified()
+
+    def connectGui(self, ui):
+        vars(self)["connected"] += 1
+        return self.connected
+
+    def disconnectGui(self, tag):
+        vars(self)["connected"] -= 1
+
+    def AddObserver(self, *arguments):
+        return self.node.node.AddObserver(*arguments)
+
+    def RemoveObserver(self, tag):
+        self.node.node.RemoveObserver(tag)
+
+
+def wrap(wrapped):
+    names = wrapped.__annotations__
+    defaults = {f"default_{name}": getattr(wrapped, name, None) for name in names}
+    return type(wrapped.__name__, (StandIn,), {"__annotations__": names, **defaults})
+
+
+class TestModule:
+    """StrokeSAMWidget through its life, in a real scene; parameter node and base classes are stood in for."""
+
+    @pytest.fixture
+    def module(self, qt, ui, scene, store, monkeypatch):
+        base = types.ModuleType("slicer.ScriptedLoadableModule")
+        for name in ("", "Logic", "Widget", "Test"):
+            setattr(base, f"ScriptedLoadableModule{name}", type(name, (), {"__init__": lambda self, parent=None: None}))
+        nodes = {}
+
+        def parameter_node(logic):
+            assert logic.moduleName == "StrokeSAM"
+            return nodes.setdefault("one", types.SimpleNamespace(values={}, node=slicer.vtkMRMLScriptedModuleNode()))
+
+        base.ScriptedLoadableModuleLogic.getParameterNode = parameter_node
+        base.ScriptedLoadableModuleWidget.setup = lambda self: None
+        base.ScriptedLoadableModuleWidget.resourcePath = lambda self, name: name
+        wrapper = types.ModuleType("slicer.parameterNodeWrapper")
+        wrapper.parameterNodeWrapper, wrapper.Choice = wrap, tuple
+        i18n = sys.modules["slicer.i18n"]
+        i18n.translate = lambda context, text: text
+        for made in (base, wrapper):
+            monkeypatch.setitem(sys.modules, made.__name__, made)
+        selection = slicer.vtkMRMLSelectionNode()
+        slicer.app.applicationLogic = lambda: types.SimpleNamespace(GetSelectionNode=lambda: selection)
+        for name, value in (("loadUI", lambda path: Widget()), ("childWidgetVariables", lambda widget: ui)):
+            monkeypatch.setattr(slicer.util, name, value, raising=False)
+        monkeypatch.syspath_prepend(str(ROOT / "StrokeSAM"))
+        monkeypatch.delitem(sys.modules, "StrokeSAM", raising=False)
+        import StrokeSAM
+
+        scene.AddObserver(scene.StartCloseEvent, lambda caller, event: nodes.clear())
+        made = StrokeSAM.StrokeSAMWidget()
+        made.layout, made.parent = Widget(), types.SimpleNamespace(isEntered=True)
+        made.selection = selection
+        yield made
+        made.cleanup()
+        sys.modules.pop("StrokeSAM", None)
+
+    def test_the_volume_that_is_shown_is_the_input_at_first(self, module, ui, scene):
+        from nodes import add_volume
+
+        module.selection.SetActiveVolumeID(add_volume(scene).GetID())
+        module.setup()
+        assert module._parameterNode.ncct.GetName() == "CT" and ui.applyButton.enabled
+
+    def test_a_choice_by_a_script_reaches_the_panel(self, module, ui):
+        module.setup()
+        module._parameterNode.method = "diffusion"
+        assert ui.dwiSelector.visible and not ui.ncctSelector.visible
+
+    def test_after_the_scene_was_closed_it_is_new(self, module, scene):
+        module.setup()
+        first = module._parameterNode
+        first.method = "diffusion"
+        scene.Clear(False)
+        assert first.connected == 0
+        assert module._parameterNode is not first and module._parameterNode.method == "asymmetry"
+
+    def test_closed_while_another_module_is_shown_it_waits_to_be_entered(self, module, ui, scene):
+        module.setup()
+        module.parent.isEntered = False
+        scene.Clear(False)
+        assert module._parameterNode is None and not ui.applyButton.enabled
+        module.enter()
+        assert module._parameterNode.method == "asymmetry"
+
+    def test_entered_again_nothing_is_connected_twice(self, module):
+        module.setup()
+        first = module._parameterNode
+        module.enter()
+        assert (first.connected, module._parameterNode.connected) == (0, 1)
+        assert len(module.Observations) == 3
+
+    def test_weights_are_opened_for_the_effect(self, module, ui):
+        module.setup()
+        module.showWeights("medsam2")
+        assert "MedSAM2" in ui.termsLabel.text and ui.weightsCollapsibleButton.collapsed is False
+
+    def test_gone_it_observes_nothing(self, module, scene):
+        module.setup()
+        module.cleanup()
+        assert module.Observations == []
+        module.lesionWidget = module.weightsWidget = None
