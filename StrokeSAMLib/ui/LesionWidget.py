@@ -1,14 +1,20 @@
-"""The widgets of the module's panel, wired to `LesionPanel`."""
+"""The widgets of the section Segment lesion, wired to `LesionPanel`."""
 
 from __future__ import annotations
 
-import qt
+from pathlib import Path
 
-from StrokeSAMLib.lesion.registry import METHODS
+import qt
+from slicer.i18n import tr as _
+
+from StrokeSAMLib.lesion.registry import Method
 from StrokeSAMLib.mrml import StrokeSAMLogic
 from StrokeSAMLib.ui.lesion_panel import LesionPanel
+from StrokeSAMLib.ui.option_rows import OptionRow
+from StrokeSAMLib.ui.OptionTable import OptionTable
+from StrokeSAMLib.ui.polling import Polling
+from StrokeSAMLib.ui.segment_editor import refineInSegmentEditor
 
-_POLL_MS = 50
 INPUT_KEYS = ("ncct", "dwi", "adc", "b0")
 
 
@@ -17,70 +23,97 @@ class LesionWidget:
 
     def __init__(self, ui: object, logic: StrokeSAMLogic):
         self._ui = ui
-        self._timer = qt.QTimer()
-        self._timer.setInterval(_POLL_MS)
-        self.panel = LesionPanel(self, logic)
-        self.panel.applied = ui.segmentationSelector.setCurrentNode
-        self._selectors = {key: getattr(ui, f"{key}Selector") for key in INPUT_KEYS}
+        self._filling = False
+        self.panel = LesionPanel(self, logic, refineInSegmentEditor)
+        self._polling = Polling(self.panel)
+        self._options = OptionTable(ui.optionTable, self.panel.setOption)
         self._connect()
-        for method in METHODS:
-            if method.organ == "brain":
-                ui.methodComboBox.addItem(method.title, method.id)
         self.setRunning(False)
+        self.showResult([], None)
 
     def cleanup(self) -> None:
         """Stop the timer and the worker."""
-        self._timer.stop()
+        self._polling.end()
         self.panel.close()
 
-    def showInputs(self, keys: tuple[str, ...]) -> None:
-        for key, selector in self._selectors.items():
-            selector.setVisible(key in keys)
-            getattr(self._ui, f"{key}Label").setVisible(key in keys)
-        self._ui.summaryLabel.text = self.panel.method.summary
+    def wake(self) -> None:
+        self._polling.wake()
+
+    def showMethods(self, items: list[tuple[str, str]]) -> None:
+        self._filling = True
+        self._ui.methodComboBox.clear()
+        for id, text in items:
+            self._ui.methodComboBox.addItem(text, id)
+        self._filling = False
+
+    def showMethod(self, method: Method) -> None:
+        ui, keys = self._ui, [entry.key for entry in method.inputs]
+        self._filling = True
+        ui.methodComboBox.setCurrentIndex(ui.methodComboBox.findData(method.id))
+        self._filling = False
+        ui.summaryLabel.setText(method.summary)
+        for key in INPUT_KEYS:
+            getattr(ui, f"{key}Selector").setVisible(key in keys)
+            getattr(ui, f"{key}Label").setVisible(key in keys)
+
+    def showOptions(self, rows: list[OptionRow]) -> None:
+        self._options.show(rows)
+        self._ui.resetButton.setEnabled(any(row.value != row.default for row in rows))
 
     def setApplyEnabled(self, enabled: bool, reason: str) -> None:
-        self._ui.applyButton.enabled = enabled
-        self._ui.applyButton.toolTip = reason
+        self._ui.applyButton.setEnabled(enabled)
+        self._ui.applyButton.setToolTip(reason)
+
+    def setRefineEnabled(self, enabled: bool, reason: str) -> None:
+        self._ui.refineButton.setEnabled(enabled)
+        self._ui.refineButton.setToolTip(reason)
 
     def setRunning(self, running: bool) -> None:
         self._ui.progressBar.setVisible(running)
-        self._ui.cancelButton.enabled = running
-        if running:
-            self._timer.start()
-            self._ui.messageLabel.text = ""
+        self._ui.cancelButton.setEnabled(running)
 
     def showProgress(self, fraction: float, text: str) -> None:
-        self._ui.progressBar.value = round(fraction * 100)
-        self._ui.progressBar.format = f"{text} (%p %)"
+        self._ui.progressBar.setValue(round(fraction * 100))
+        self._ui.progressBar.setFormat(f"{text} (%p %)")
 
-    def showResult(self, rows: list[tuple[str, str]], notes: list[str]) -> None:
+    def showResult(self, rows: list[tuple[str, str]], picture: Path | None) -> None:
         table = self._ui.resultTable
         table.setRowCount(len(rows))
         for row, cells in enumerate(rows):
             for column, cell in enumerate(cells):
                 table.setItem(row, column, qt.QTableWidgetItem(cell))
-        self._ui.messageLabel.text = "\n".join(notes)
+        table.setVisible(bool(rows))
+        self._showPicture(picture)
 
-    def showError(self, text: str) -> None:
-        self._ui.messageLabel.text = text
+    def showMessage(self, text: str) -> None:
+        self._ui.messageLabel.setText(text)
+        self._ui.messageLabel.setVisible(bool(text))
+
+    def _showPicture(self, picture: Path | None) -> None:
+        label = self._ui.pictureLabel
+        label.setVisible(picture is not None)
+        self._ui.savePictureButton.setEnabled(picture is not None)
+        if picture is not None:
+            width = self._ui.resultCollapsibleButton.width - 2 * _MARGIN
+            label.setPixmap(qt.QPixmap(str(picture)).scaledToWidth(max(width, _MARGIN), qt.Qt.SmoothTransformation))
 
     def _connect(self) -> None:
         ui = self._ui
         ui.methodComboBox.connect("currentIndexChanged(int)", self._onMethod)
-        for key, selector in self._selectors.items():
-            selector.connect("currentNodeChanged(vtkMRMLNode*)", lambda node, key=key: self.panel.setInput(key, node))
-        ui.applyButton.connect("clicked(bool)", self._onApply)
+        ui.applyButton.connect("clicked(bool)", lambda checked: self.panel.start())
         ui.cancelButton.connect("clicked(bool)", lambda checked: self.panel.cancel())
-        self._timer.connect("timeout()", self._onTimer)
+        ui.refineButton.connect("clicked(bool)", lambda checked: self.panel.refine())
+        ui.savePictureButton.connect("clicked(bool)", lambda checked: self._onSavePicture())
+        ui.resetButton.connect("clicked(bool)", lambda checked: self.panel.resetOptions())
 
     def _onMethod(self, index: int) -> None:
-        self.panel.setMethod(self._ui.methodComboBox.itemData(index))
+        if not self._filling:
+            self.panel.setMethod(self._ui.methodComboBox.itemData(index))
 
-    def _onApply(self, checked: bool) -> None:
-        self.panel.start(self._ui.segmentationSelector.currentNode())
+    def _onSavePicture(self) -> None:
+        path = qt.QFileDialog.getSaveFileName(None, _("Save overview"), "overview.png", "PNG (*.png)")
+        if path:
+            self.panel.savePicture(path)
 
-    def _onTimer(self) -> None:
-        self.panel.poll()
-        if not self.panel.busy:
-            self._timer.stop()
+
+_MARGIN = 12

@@ -79,6 +79,10 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
         if self._worker is not None:
             self._worker.stop(timeout=0.0)  # a daemon: whatever it is at, nothing waits for it
 
+    def refine(self) -> None:
+        """Start from what the selected segment holds, as the panel's button does; nothing while not active."""
+        self._whenActive("refine")()
+
     def updateGUIFromMRML(self) -> None:
         if self._active is not None:
             self._active.onParameters()

@@ -8,6 +8,7 @@ from typing import Any
 import qt
 import slicer
 import vtk
+from slicer.i18n import tr as _
 
 from StrokeSAMLib.errors import StrokeSAMError
 from StrokeSAMLib.interactive.engines.registry import find_engine
@@ -162,7 +163,7 @@ class ActiveEffect:
             prompted=bool(editor.prompts),
             running=bool(editor.running),
         )
-        self._panel.showEngine(editor.engine.id, engineStatus(editor.engine.id, shown), "")
+        self._panel.showEngine(editor.engine.id, engineStatus(editor.engine.id, shown), self._weightsText())
         if shown is not None and shown.count != self._sliceCount:
             self._sliceCount = shown.count
             self._panel.showRange(shown.count)
@@ -229,6 +230,11 @@ class ActiveEffect:
                 viewWidget.sliceView().setViewCursor(toolCursor(tool))
                 viewWidget.sliceView().setDefaultViewCursor(toolCursor(tool))
 
+    def _weightsText(self) -> str:
+        """What the button for weights says; nothing where the engine has what it needs, or needs none."""
+        engine = find_engine(self.editor.engine.id)
+        return _("Get weights…") if engine.weights and engine.readiness() != "yes" else ""
+
     def _holdEscape(self) -> None:
         if self._shortcuts is not None:
             self._shortcuts.holdEscape(bool(self.editor.running) or self._pointer.dragging)
@@ -260,7 +266,11 @@ class ActiveEffect:
         self.editor.cancel()
         self.showState()
 
-    def _onWeights(self) -> None: ...
+    def _onWeights(self) -> None:
+        """Where weights are fetched: the module's panel, at those of the engine."""
+        id = self.editor.engine.id
+        slicer.util.selectModule("StrokeSAM")
+        slicer.util.getModuleWidget("StrokeSAM").showWeights(id)
 
     def _onSceneClose(self, caller: Any, event: str) -> None:
         self._pointer.cancel()

@@ -1,15 +1,18 @@
 """The extension's files: CMake's lists, the panel's widgets, what importing the module costs."""
 
+import os
 import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from functools import partial
 
 import pytest
 from helpers import ROOT
 from PIL import Image, ImageChops
 
-from StrokeSAMLib.lesion import METHODS
+from StrokeSAMLib.ui.lesion_panel import OFFERED
+from StrokeSAMLib.weights.store import VARIABLE
 
 
 def cmake_list(path, name):
@@ -62,26 +65,49 @@ def test_an_icon_has_its_size_and_shows_on_light_and_dark(path):
 
 PANEL = ElementTree.parse(ROOT / "StrokeSAM/Resources/UI/StrokeSAM.ui")
 WIDGETS = {widget.get("name"): widget for widget in PANEL.iter("widget")}
+SECTIONS = ("Lesion", "Weights", "Folders")
+
+
+def property_of(widget, name):
+    """The text of a property of a widget; None where it has none."""
+    return next((entry[0].text for entry in widget.findall("property") if entry.get("name") == name), None)
 
 
 class TestPanelFile:
     def test_has_every_widget_that_the_code_uses(self):
-        code = (ROOT / "StrokeSAMLib/ui/LesionWidget.py").read_text()
-        used = set(re.findall(r"\bui\.(\w+(?:Selector|Box|Button|Bar|Label|Table))\b", code))
-        assert used
+        code = "".join((ROOT / f"StrokeSAMLib/ui/{name}Widget.py").read_text() for name in SECTIONS)
+        used = set(re.findall(r"ui\.([a-z]\w+(?:Selector|Box|Button|Bar|Label|Table|Edit))\b", code))
+        assert len(used) > 25
         assert used <= WIDGETS.keys()
 
     def test_has_a_selector_and_a_label_for_every_input(self):
-        keys = {entry.key for method in METHODS if method.organ == "brain" for entry in method.inputs}
+        keys = {entry.key for method in OFFERED for entry in method.inputs}
         assert keys <= {name.removesuffix("Selector") for name in WIDGETS if name.endswith("Selector")}
         assert keys <= {name.removesuffix("Label") for name in WIDGETS if name.endswith("Label")}
 
     def test_every_control_has_a_tooltip_and_an_accessible_name(self):
-        controls = ("qMRMLNodeComboBox", "QComboBox", "QPushButton", "QProgressBar", "QTableWidget")
-        for name, widget in WIDGETS.items():
-            if widget.get("class") in controls:
-                properties = {entry.get("name") for entry in widget.findall("property")}
-                assert {"toolTip", "accessibleName"} <= properties, name
+        passive = ("QWidget", "qMRMLWidget", "ctkCollapsibleButton", "QLabel")
+        controls = {name: widget for name, widget in WIDGETS.items() if widget.get("class") not in passive}
+        assert len(controls) > 20
+        for name, widget in controls.items():
+            texts = {entry.get("name"): entry.findtext("string") for entry in widget.findall("property")}
+            assert texts.get("toolTip") and texts.get("accessibleName"), name
+
+    def test_a_label_before_a_control_leads_to_it(self):
+        labels = {name: w for name, w in WIDGETS.items() if (property_of(w, "text") or "").endswith(":")}
+        assert len(labels) > 8
+        for name, widget in labels.items():
+            assert property_of(widget, "buddy") in WIDGETS, name
+
+    def test_every_choice_is_a_parameter_that_is_saved_with_the_scene(self):
+        code = (ROOT / "StrokeSAM/StrokeSAM.py").read_text()
+        saved = set(re.findall(r"^    (\w+): ", code.split("class StrokeSAMParameterNode")[1], re.MULTILINE))
+        bound = {property_of(widget, "SlicerParameterName") for widget in WIDGETS.values()} - {None}
+        assert bound == saved - {"method", "options"}
+        assert {entry.key for method in OFFERED for entry in method.inputs} <= bound
+        from StrokeSAMLib.ui.lesion_state import State
+
+        assert set(State.__annotations__) <= saved
 
     def test_every_selector_gets_the_scene(self):
         receivers = {connection.findtext("receiver") for connection in PANEL.iter("connection")}
@@ -92,18 +118,31 @@ class TestPanelFile:
 # as in a source tree, beside the module, even where it is installed; and what Slicer itself has imported is forgotten,
 # so that to import it again shows.
 FAKE_SLICER = """
-import sys, types
+import os, sys, types
 from pathlib import Path
 sys.path = [{module!r}, *(path for path in sys.path if not (Path(path) / "StrokeSAMLib").exists())]
 sys.meta_path = [finder for finder in sys.meta_path if not getattr(finder, "__module__", "").startswith("__editable__")]
 import slicer, vtk
 connected, registered = [], []
-slicer.app = types.SimpleNamespace(connect=lambda signal, slot: connected.append((signal, slot)))
+slicer.app = types.SimpleNamespace(connect=lambda *signal_slot: connected.append(signal_slot), cachePath="/cache")
+slicer.util.settingsValue = lambda key, default: default
 terminologies = types.SimpleNamespace(LoadTerminologyFromFile=lambda path: registered.append(Path(path).name))
 slicer.modules = types.SimpleNamespace(terminologies=types.SimpleNamespace(logic=lambda: terminologies))
 base = types.ModuleType("slicer.ScriptedLoadableModule")
-for name in ("ScriptedLoadableModule", "ScriptedLoadableModuleWidget", "ScriptedLoadableModuleTest"):
+for name in ("", "Logic", "Widget", "Test"):
+    name = "ScriptedLoadableModule" + name
     setattr(base, name, type(name, (), {{"__init__": lambda self, parent=None: None}}))
+wrapper = types.ModuleType("slicer.parameterNodeWrapper")
+wrapper.parameterNodeWrapper, wrapper.Choice = lambda wrapped: wrapped, tuple
+effects = types.ModuleType("qSlicerSegmentationsEditorEffectsPythonQt")
+class Effect:
+    def __init__(self, parent):
+        pass
+    def setPythonSource(self, path):
+        self.path = path
+    def self(self):
+        return types.SimpleNamespace(register=lambda: registered.append(Path(self.path).name))
+effects.qSlicerSegmentEditorScriptedEffect = Effect
 i18n = types.ModuleType("slicer.i18n")
 i18n.tr, i18n.translate = lambda text: text, lambda context, text: text
 samples = types.ModuleType("SampleData")
@@ -111,6 +150,7 @@ samples.SampleDataLogic = types.SimpleNamespace(
     registerCustomSampleDataSource=lambda sampleName, **others: registered.append(sampleName)
 )
 sys.modules.update({{"slicer.ScriptedLoadableModule": base, "slicer.i18n": i18n, "SampleData": samples}})
+sys.modules.update({{"slicer.parameterNodeWrapper": wrapper, effects.__name__: effects, "qt": types.ModuleType("qt")}})
 HEAVY = ("numpy", "scipy", "SimpleITK", "torch", "PIL", "matplotlib", "pydicom")
 for name in list(sys.modules):
     if name.partition(".")[0] in HEAVY:
@@ -123,15 +163,19 @@ slot()
 print([name for name in HEAVY if name in sys.modules], registered)
 print(signal, parent.title, parent.categories, StrokeSAM.StrokeSAMLogic.__name__)
 print(Path(sys.modules["StrokeSAMLib"].__file__).parent)
+print(os.environ["STROKESAM_WEIGHTS"])
 """
 
 
 def test_the_module_file_imports_and_registers_nothing_heavy_and_says_who_it_is():
     pytest.importorskip("slicer")
     code = FAKE_SLICER.format(module=str(ROOT / "StrokeSAM"))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT / "docs")
+    environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    run = partial(subprocess.run, capture_output=True, text=True, cwd=ROOT / "docs", env=environment)
+    done = run([sys.executable, "-c", code])
     assert done.stdout.splitlines() == [
-        "[] ['StrokeSAM.term.json', 'StrokeHeadCT']",
+        "[] ['SegmentEditorEffect.py', 'StrokeSAM.term.json', 'StrokeHeadCT']",
         "startupCompleted() StrokeSAM ['Segmentation'] StrokeSAMLogic",
         str(ROOT / "StrokeSAMLib"),
+        "/cache/StrokeSAM/weights",
     ], done.stderr

@@ -126,6 +126,12 @@ class TestWhatIsInstalled:
         slicer.install("segment_anything")
         assert slicer.calls == [("pip_install", ["--no-deps", "--no-build-isolation", "segment-anything==1.0"])]
 
+    def test_what_fetches_weights(self):
+        slicer = FakeSlicer()
+        slicer.installed.add("pooch")
+        slicer.install("pooch")
+        assert slicer.calls == [("pip_ensure", ["pooch>=1.8"])]
+
     def test_the_user_is_asked_once_and_told_what_and_from_where(self):
         slicer = FakeSlicer()
         slicer.install(*SAM2)

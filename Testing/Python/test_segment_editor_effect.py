@@ -329,6 +329,19 @@ def test_another_segment_and_back(effect, host, red, volume):
     assert prompts.children == [f"Box, slice {MIDDLE[0]}"]
 
 
+def test_refined_from_the_modules_panel(effect, host, red, volume):
+    """By the method that `ui.segment_editor` calls: what the segment holds becomes a prompt."""
+    inside = (slice(MIDDLE[0] - 1, MIDDLE[0] + 2), slice(None), slice(0, MIDDLE[2]))
+    paint(host.node.GetSegmentationNode(), host.node.GetSelectedSegmentID(), volume, inside)
+    host.select(host.node.GetSelectedSegmentID())
+    effect.refine()
+    finish()
+    assert len(of_kind("QListWidget")[0].children) == 1
+    effect.deactivate()
+    effect.refine()
+    assert not any(each.active for each in of_kind("Timer"))
+
+
 def test_the_engine_that_is_saved_is_chosen_again(effect, host, red, volume):
     first = host.node.GetSelectedSegmentID()
     draw(effect, red, volume)
