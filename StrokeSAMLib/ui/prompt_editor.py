@@ -97,6 +97,7 @@ class PromptEditor:
         self.shown: Shown | None = None
         self.saved: Mapping[int, Prompt] = {}
         self.live: dict[int, Any] = {}
+        self._drawn = 0
         self.selected: int | None = None
         self.running = ""
 
@@ -157,6 +158,9 @@ class PromptEditor:
     def poll(self) -> None:
         """Hear of the worker's progress and results."""
         self._worker.poll()
+        if self._drawn != len(self.live):  # once, however many slices came
+            self._drawn = len(self.live)
+            self._view.showState()
 
     def add(self, prompt: Prompt, plane: Plane) -> None:
         """Add a prompt that was drawn in a view with this plane (normal and right, LPS)."""
@@ -356,7 +360,7 @@ class PromptEditor:
         self._worker.submit(Job(lambda monitor: held.shown(), finished, failed=lambda error: finished(None)))
 
     def _end(self, shown: Shown | None) -> None:
-        self.live = {}
+        self.live, self._drawn = {}, 0
         if shown is not None:
             if self.shown is None:
                 self._worker.submit(Job(self._held.ahead))
@@ -374,7 +378,6 @@ class PromptEditor:
 
     def _onSlice(self, k: int, edges: Any) -> None:
         self.live[k] = edges
-        self._view.showState()
 
     def _write(self, patch: Patch) -> None:
         target = self._target

@@ -212,13 +212,13 @@ def draw(effect, view, volume):
 
 
 def finish(seconds=20):
-    """Let the timer run until it stops; the longest that it held the main thread, seconds."""
+    """Let the timer run until it stops; the longest that it kept the main thread at work, seconds."""
     (timer,) = [each for each in of_kind("Timer") if each.active] or [None]
     end, longest = time.monotonic() + seconds, 0.0
     while timer is not None and timer.active and time.monotonic() < end:
-        start = time.monotonic()
+        start = time.thread_time()  # not the clock's: other processes may have the processor
         timer.send("timeout()")
-        longest = max(longest, time.monotonic() - start)
+        longest = max(longest, time.thread_time() - start)
         time.sleep(0.005)
     assert timer is None or not timer.active
     return longest
@@ -418,17 +418,15 @@ def test_the_main_thread_is_never_held_for_long(effect, host, scene, application
     effect.layoutChanged()
     effect.updateGUIFromMRML()
     written = []
-    host.modifySelectedSegmentByLabelmap = lambda labelmap, mode: written.append(labelmap.GetScalarRange()[1])
-    host.defaultModifierLabelmap, default = lambda: written.append("asked") or default(), host.defaultModifierLabelmap
+    host.modifySelectedSegmentByLabelmap = lambda labelmap, mode: written.append(labelmap)
     corners = [xy_of(view.node, world_of(big, (i, j, 20))) for i, j in ((190, 190), (330, 310))]
-    start = time.monotonic()
+    start = time.thread_time()
     assert drag(effect, view, *corners) == [True, True, True]
-    pressed = time.monotonic() - start
-    assert finish() < 0.25
+    assert time.thread_time() - start < 0.05
+    assert finish() < 0.05
     button("Both").send("clicked(bool)", False)
-    longest = finish(60)
-    print(f"pressed {pressed * 1000:.0f} ms, longest {longest * 1000:.0f} ms")
-    assert written[-1] == 1 and pressed < 0.25
+    assert finish(60) < 0.05
+    assert written[-1].GetScalarRange() == (0, 1)
 
 
 def test_a_hundred_activations_leave_nothing(effect, scene, host, red, application):
