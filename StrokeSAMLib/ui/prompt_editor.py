@@ -357,7 +357,10 @@ class PromptEditor:
                 self._jobs -= 1
                 self._end(shown)
 
-        self._worker.submit(Job(lambda monitor: held.shown(), finished, failed=lambda error: finished(None)))
+        def unknown(error: BaseException | None = None) -> None:
+            finished(None)
+
+        self._worker.submit(Job(lambda monitor: held.shown(), finished, unknown, unknown))
 
     def _end(self, shown: Shown | None) -> None:
         self.live, self._drawn = {}, 0
