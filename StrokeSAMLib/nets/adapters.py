@@ -10,22 +10,30 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from StrokeSAMLib.nets.layers import from_windows, to_windows
 from StrokeSAMLib.nets.sam_med2d import Adapter
-from StrokeSAMLib.nets.vit import Block
+from StrokeSAMLib.nets.vit import Attention, Block
 
 _RANK, _HIDDEN, _DEPTH_WIDTH = 4, 64, 128
 
 
 class Gate(nn.Module):
-    """One number in 0…1 for each window or slice: the mean over its tokens."""
+    """One number in 0…1 for each window or slice: the mean over its tokens, a window's padding among them.
+
+    It was so in training.
+    """
 
     def __init__(self, width: int):
         super().__init__()
         self.linear = nn.Linear(width, 1)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(window, row, column, channel) → (window, 1, 1, 1)."""
-        return torch.sigmoid(self.linear(x)).mean((1, 2), keepdim=True)
+    def forward(self, x: torch.Tensor, window: int = 0) -> torch.Tensor:
+        """(slice, row, column, channel) → (slice or window, 1, 1, 1)."""
+        opened = torch.sigmoid(self.linear(x))
+        if window:
+            padding = torch.sigmoid(self.linear(x.new_zeros(x.shape[-1])))
+            opened, _ = to_windows(opened, window, padding)
+        return opened.mean((1, 2), keepdim=True)
 
 
 class GatedLora(nn.Module):
@@ -41,13 +49,32 @@ class GatedLora(nn.Module):
         self.linear_b_v = nn.Linear(_RANK, self.width, bias=False)
         self.gate = Gate(self.width)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(window, row, column, channel) → three times the channels."""
-        # A window's padding is among the tokens whose mean is the gate: it was so in training.
-        y, gate = self.qkv(x), self.gate(x)
+    def forward(self, x: torch.Tensor, window: int = 0) -> torch.Tensor:
+        """(slice, row, column, channel) → three times the channels; one gate for each window, or slice."""
+        y, gate = self.qkv(x), self.gate(x, window)
+        if window:
+            gate = _by_token(gate, window, tuple(x.shape[1:3]))
         y[..., : self.width] += gate * self.linear_b_q(self.linear_a_q(x))
         y[..., -self.width :] += gate * self.linear_b_v(self.linear_a_v(x))
         return y
+
+
+def _by_token(gate: torch.Tensor, window: int, size: tuple[int, int]) -> torch.Tensor:
+    """(window, 1, 1, 1) as (slice, row, column, 1)."""
+    padded = (-(-size[0] // window) * window, -(-size[1] // window) * window)
+    return from_windows(gate.expand(-1, window, window, -1).contiguous(), padded, size)
+
+
+class TunedAttention(Attention):
+    """Attention whose projection is a `GatedLora`, which looks at whole windows."""
+
+    def __init__(self, width: int, heads: int, side: int):
+        super().__init__(width, heads, side)
+        self.qkv = GatedLora(self.qkv)
+
+    def projected(self, x: torch.Tensor, window: int) -> torch.Tensor:
+        """See `Attention.projected`."""
+        return self.qkv(x, window)
 
 
 class ParallelAdapter(nn.Module):
@@ -93,7 +120,7 @@ class TunedBlock(Block):
 
     def __init__(self, width: int, heads: int, window: int, side: int, adapted: bool):
         super().__init__(width, heads, window, side)
-        self.attn.qkv = GatedLora(self.attn.qkv)
+        self.attn = TunedAttention(width, heads, window or side)
         self.mlp = ParallelAdapter(self.mlp, width)
         self.Adapter = Adapter(width) if adapted else nn.Identity()
         self.depth_branch = DepthBranch(width)

@@ -32,11 +32,20 @@ def neck(width: int, out: int = 256) -> nn.Sequential:
     )
 
 
-def to_windows(x: torch.Tensor, side: int) -> tuple[torch.Tensor, tuple[int, int]]:
-    """(batch, row, column, channel), zero-padded below and right, as (window, side, side, channel); the padded size."""
+def to_windows(x: torch.Tensor, side: int, fill: torch.Tensor | None = None) -> tuple[torch.Tensor, tuple[int, int]]:
+    """(batch, row, column, channel) as (window, side, side, channel); and the padded size.
+
+    Args:
+        fill: (channel,), what is put below and right of `x` where windows reach beyond it; None: zeros.
+    """
     batch, rows, columns, width = x.shape
     down, across = -(-rows // side), -(-columns // side)
-    x = nn.functional.pad(x, (0, 0, 0, across * side - columns, 0, down * side - rows))
+    if fill is None or (down * side, across * side) == (rows, columns):
+        x = nn.functional.pad(x, (0, 0, 0, across * side - columns, 0, down * side - rows))
+    else:
+        padded = fill.expand(batch, down * side, across * side, width).clone()
+        padded[:, :rows, :columns] = x
+        x = padded
     x = x.view(batch, down, side, across, side, width).permute(0, 1, 3, 2, 4, 5)
     return x.reshape(-1, side, side, width), (down * side, across * side)
 

@@ -28,7 +28,11 @@ class Patches(nn.Module):
 
 
 class Attention(nn.Module):
-    """Attention of all tokens of a square, of `side` tokens, with relative positions."""
+    """Attention among the tokens of squares of `side` tokens, with relative positions.
+
+    Windows are padded after the projection to queries, keys and values, where a padding token, which is 0, is what a
+    0 is projected to: of an image of 16 tokens in windows of 14, two thirds of the tokens are padding.
+    """
 
     def __init__(self, width: int, heads: int, side: int):
         super().__init__()
@@ -38,14 +42,26 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(window, side, side, channel)."""
-        windows, rows, columns, width = x.shape
-        qkv = self.qkv(x).view(windows, rows * columns, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+    def forward(self, x: torch.Tensor, window: int = 0) -> torch.Tensor:
+        """(batch, row, column, channel); within windows of `window` tokens, or, where that is 0, of the whole."""
+        if not window:
+            return self.proj(self._found(self.projected(x, 0)))
+        padding = self.projected(x.new_zeros(1, 1, 1, x.shape[-1]), 0)[0, 0, 0]
+        windows, padded = to_windows(self.projected(x, window), window, padding)
+        return self.proj(from_windows(self._found(windows), padded, tuple(x.shape[1:3])))
+
+    def projected(self, x: torch.Tensor, window: int) -> torch.Tensor:
+        """Queries, keys and values of (batch, row, column, channel), which will be cut into windows."""
+        return self.qkv(x)
+
+    def _found(self, qkv: torch.Tensor) -> torch.Tensor:
+        """(window, side, side, 3 · channel) → (window, side, side, channel)."""
+        windows, rows, columns, _ = qkv.shape
+        qkv = qkv.reshape(windows, rows * columns, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         # By heads where tokens are many: the positions' logits of all heads at once would take a gigabyte.
         parts = [qkv] if rows * columns <= _MANY_TOKENS else qkv.split(1, dim=2)
         found = torch.cat([self._attended(*part.unbind(0), rows, columns) for part in parts], dim=1)
-        return self.proj(found.transpose(1, 2).reshape(windows, rows, columns, width))
+        return found.transpose(1, 2).reshape(windows, rows, columns, -1)
 
     def _attended(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=self._positions(q, rows, columns))
@@ -94,11 +110,7 @@ class Block(nn.Module):
 
     def attended(self, x: torch.Tensor) -> torch.Tensor:
         """What attention adds to (batch, row, column, channel)."""
-        y = self.norm1(x)
-        if self.window == 0:
-            return self.attn(y)
-        windows, padded = to_windows(y, self.window)
-        return from_windows(self.attn(windows), padded, tuple(x.shape[1:3]))
+        return self.attn(self.norm1(x), self.window)
 
     def widened(self, x: torch.Tensor) -> torch.Tensor:
         """What the perceptron adds."""
