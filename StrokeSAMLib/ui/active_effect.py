@@ -93,14 +93,14 @@ class ActiveEffect:
     def onParameters(self) -> None:
         """Volume, segment, tool or engine may be another."""
         editor = self.editor
-        self._setTool(self._effect.parameter("Tool"))
+        self._setTool(self._effect.parameter("Tool") or "box")
         target = self._target()
         if target != editor.target:
             self._avoided = {}
             editor.setTarget(target)
             if editor.prompts:  # saved with the segment, and with them the engine
                 self._effect.setParameter("Engine", editor.engine.id)
-        id, device = self._effect.parameter("Engine"), self._effect.parameter("Device")
+        id, device = self._effect.parameter("Engine") or "random-walker", self._effect.parameter("Device") or "auto"
         options = editor.engine.options if id == editor.engine.id else {}
         editor.setEngine(EngineChoice(id, None, device, options))
         self._panel.showTool(self._pointer.tool)

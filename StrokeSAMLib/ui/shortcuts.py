@@ -27,11 +27,11 @@ class Shortcuts:
     def holdEscape(self, held: bool) -> None:
         """Take Esc from the Segment Editor, or give it back."""
         if held and not self._resting:
-            key = qt.QKeySequence(_ESCAPE)
+            key = self._escape.key.toString()
             self._resting = [
                 each
                 for each in self._window.findChildren("QShortcut")
-                if each is not self._escape and each.key == key and each.enabled
+                if each is not self._escape and each.key.toString() == key and each.enabled
             ]
         for each in self._resting:
             each.setEnabled(not held)

@@ -76,7 +76,8 @@ class Painter(Widget):
 
 
 class KeySequence(str):
-    pass
+    def toString(self):
+        return str(self)
 
 
 class Shortcut(Widget):

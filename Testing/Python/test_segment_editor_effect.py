@@ -9,7 +9,7 @@ import types
 
 import numpy as np
 import pytest
-from fake_qt import Shortcut, Widget, Window, make_module
+from fake_qt import KeySequence, Shortcut, Widget, Window, make_module
 from helpers import ROOT, dice
 
 slicer = pytest.importorskip("slicer")
@@ -147,7 +147,7 @@ def application(monkeypatch, scene):
     qtBound = ("SegmentEditorEffect", "active_effect", "effect_panel", "shortcuts", "resources")
     for name in qtBound:
         monkeypatch.delitem(sys.modules, f"StrokeSAMLib.ui.{name}", raising=False)
-    editors = Shortcut("Esc", window)
+    editors = Shortcut(KeySequence("Esc"), window)
     yield types.SimpleNamespace(views=views, window=window, editorsEscape=editors)
     for name in qtBound:
         sys.modules.pop(f"StrokeSAMLib.ui.{name}", None)
