@@ -83,7 +83,7 @@ class ActiveEffect:
         self._pointer.cancel()
         self.editor.setTarget(None)
         self._timer.stop()
-        self._timer.disconnect("timeout()")
+        self._timer.disconnect("timeout()", self._onTimer)
         if self._shortcuts is not None:
             self._shortcuts.remove()
         if self._observer is not None:

@@ -34,7 +34,7 @@ class Polling:
     def end(self) -> None:
         """The panel goes."""
         self._timer.stop()
-        self._timer.disconnect("timeout()")
+        self._timer.disconnect("timeout()", self._onTimer)
 
     def _onTimer(self) -> None:
         self._panel.poll()

@@ -20,8 +20,8 @@ class Shortcuts:
     def __init__(self, window: Any, actions: Mapping[str, Callable[[], None]], onEscape: Callable[[], None]):
         self._window = window
         self._resting: list[Any] = []
-        self._made = [_shortcut(window, key, action) for key, action in actions.items()]
-        self._escape = _shortcut(window, _ESCAPE, onEscape)
+        self._made = [(_shortcut(window, key, action), action) for key, action in actions.items()]
+        self._escape, self._onEscape = _shortcut(window, _ESCAPE, onEscape), onEscape
         self._escape.setEnabled(False)
 
     def holdEscape(self, held: bool) -> None:
@@ -42,8 +42,8 @@ class Shortcuts:
     def remove(self) -> None:
         """No key does anything any more."""
         self.holdEscape(False)
-        for each in (*self._made, self._escape):
-            each.disconnect("activated()")
+        for each, action in (*self._made, (self._escape, self._onEscape)):
+            each.disconnect("activated()", action)
             each.setParent(None)
             each.deleteLater()
         self._made = []

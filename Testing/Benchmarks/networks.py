@@ -26,6 +26,7 @@ from StrokeSAMLib.lesion.network import Asked, randomised
 from StrokeSAMLib.lesion.windows import slide
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.nets.aisct_sam import AisctSam
+from StrokeSAMLib.nets.layers import from_windows, to_windows
 from StrokeSAMLib.nets.packed import pack_linear_layers
 
 _SIDE = 4096
@@ -39,6 +40,20 @@ def straightforward(model: torch.nn.Module, volume: np.ndarray) -> np.ndarray:
     return torch.cat([part[0, 1] - part[0, 0] for part in parts]).numpy()
 
 
+def pad_first(model: torch.nn.Module) -> None:
+    """Windows cut before the projection, as SAM does: padding is projected too."""
+    for block in model.image_encoder.blocks:
+        attention, side = block.attn, block.window
+
+        def attend(x: torch.Tensor, window: int, attention=attention.forward, side: int = side) -> torch.Tensor:
+            if not side:
+                return attention(x)
+            windows, padded = to_windows(x, side)
+            return from_windows(attention(windows), padded, tuple(x.shape[1:3]))
+
+        attention.forward = attend
+
+
 def ours(asked: Asked, volume: np.ndarray) -> np.ndarray:
     """As the method does it, without overlap."""
     return slide(volume, np.ones(volume.shape[1:], bool), asked, WINDOW, 0.0, 1, Monitor())
@@ -48,6 +63,7 @@ def prepared(who: str) -> Callable[[np.ndarray], np.ndarray]:
     """One of the contenders."""
     model = randomised(AisctSam, 1)
     if who == "official":
+        pad_first(model)
         return lambda volume: straightforward(model, volume)
     asked = Asked(model, "cpu", who, print, pack=lambda each: pack_linear_layers(each.image_encoder))
     return lambda volume: ours(asked, volume)

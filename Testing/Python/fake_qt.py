@@ -28,8 +28,10 @@ class Widget:
     def connect(self, signal, slot):
         self.slots.setdefault(signal, []).append(slot)
 
-    def disconnect(self, signal):
-        self.slots.pop(signal, None)
+    def disconnect(self, signal, slot):
+        kept = [each for each in self.slots.pop(signal, []) if each != slot]
+        if kept:
+            self.slots[signal] = kept
 
     def send(self, signal, *arguments):
         for slot in self.slots.get(signal, []):
