@@ -12,7 +12,8 @@ from StrokeSAMLib.imaging.geometry import Spacing
 from StrokeSAMLib.training.synthesis.anatomy import Anatomy
 from StrokeSAMLib.training.synthesis.fields import Shape, between, chance, smooth_noise
 
-# Adults' heads differ by some 8 % in each axis; head holders allow these turns (pitch, roll, yaw), degrees.
+# Estimates of how much adults' heads differ in each axis, and how far head holders let them turn (pitch, roll, yaw),
+# degrees.
 _SCALE = 0.10
 _TURN = (15.0, 8.0, 8.0)
 _SHIFT_MM = 8.0

@@ -10,7 +10,7 @@ from StrokeSAMLib.training.synthesis.fields import between, chance, log_between,
 from StrokeSAMLib.training.synthesis.head import Head, positions
 
 # Territories as ellipsoids in the brain's own coordinates (`Head.place`, the left side): centre, radii, weight.
-# Drawn after the maps of Tatu et al. 1998 (Neurology 50:1699), coarsely: noise moves their borders.
+# Estimates by eye, compared with no atlas: noise moves their borders.
 _TERRITORIES = (
     ((0.25, -0.05, 0.62), (0.60, 0.70, 0.42), 3.0),  # middle cerebral artery
     ((0.40, -0.30, 0.60), (0.40, 0.42, 0.36), 1.5),  # its superior division
