@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from StrokeSAMLib import cli_weights
+from StrokeSAMLib import cli_train, cli_weights
 from StrokeSAMLib.errors import Cancelled, OptionError, StrokeSAMError
 from StrokeSAMLib.lesion.registry import METHODS, find_method
 from StrokeSAMLib.options import describe_options
@@ -36,6 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(cli_weights.app, name="weights")
+app.command()(cli_train.train)
 
 
 def main(arguments: list[str] | None = None) -> None:

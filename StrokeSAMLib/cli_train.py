@@ -1,0 +1,39 @@
+"""The command `strokesam train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from StrokeSAMLib.errors import OptionError, StrokeSAMError
+from StrokeSAMLib.terminal import monitoring
+
+_NETWORKS = ("ncct-unet", "dwi-unet")
+
+
+def train(
+    network: Annotated[str, typer.Argument(help="ncct-unet or dwi-unet.")],
+    anatomy: Annotated[Path, typer.Option(help="Folder of tissue maps: NAMEcsf, NAMEgrey, NAMEwhite, or labels.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for checkpoint, curve and weights.")],
+    minutes: Annotated[float, typer.Option(help="How long to train, in this run.", min=0.01)] = 60.0,
+    seed: Annotated[int, typer.Option(help="Of the synthetic patients and the first weights.", min=0)] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
+) -> None:
+    """Train a lesion network on synthetic patients made from tissue maps."""
+    if network not in _NETWORKS:
+        raise OptionError(f"there is no network '{network}' to train; there are: {', '.join(_NETWORKS)}")
+    try:
+        from StrokeSAMLib.training.loop import Plan
+        from StrokeSAMLib.training.loop import train as run
+        from StrokeSAMLib.training.synthesis import read_anatomies
+    except ImportError as error:
+        raise StrokeSAMError(
+            f'training needs more packages ({error.name}): pip install "strokesam[networks]"'
+        ) from None
+
+    anatomies = read_anatomies(anatomy)
+    with monitoring() as monitor:
+        state = run(Plan(network, minutes, seed, resume=resume), anatomies, output, monitor)
+    print(f"{network}: {state.step} steps → {output / f'{network}.safetensors'}")

@@ -1,0 +1,60 @@
+"""A compact residual 3-D U-Net, after Ronneberger et al. 2015 (MICCAI) and He et al. 2016 (CVPR)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+WIDTHS = (16, 32, 64, 128)
+# Every side of its input must be a multiple of this.
+MULTIPLE = 2 ** (len(WIDTHS) - 1)
+_GROUPS = 8
+CHANNELS = {"ncct-unet": 3, "dwi-unet": 2}
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions beside a shortcut; a stride halves the grid."""
+
+    def __init__(self, channels: int, width: int, stride: int = 1):
+        super().__init__()
+        self.first = nn.Conv3d(channels, width, 3, stride, 1, bias=False)
+        self.first_norm = nn.GroupNorm(_GROUPS, width)
+        self.second = nn.Conv3d(width, width, 3, 1, 1, bias=False)
+        self.second_norm = nn.GroupNorm(_GROUPS, width)
+        self.shortcut = nn.Conv3d(channels, width, 1, stride)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, channels, k, j, i) to (batch, width, …)."""
+        inner = F.relu(self.first_norm(self.first(x)))
+        return F.relu(self.shortcut(x) + self.second_norm(self.second(inner)))
+
+
+class CompactUNet(nn.Module):
+    """1.5 million parameters. GroupNorm, since batches are of one or two volumes."""
+
+    def __init__(self, channels: int, widths: tuple[int, ...] = WIDTHS):
+        super().__init__()
+        pairs = list(pairwise(widths))
+        self.down = nn.ModuleList(
+            [ResidualBlock(channels, widths[0]), *(ResidualBlock(fine, coarse, 2) for fine, coarse in pairs)]
+        )
+        self.up = nn.ModuleList([ResidualBlock(fine + coarse, fine) for fine, coarse in pairs])
+        self.head = nn.Conv3d(widths[0], 1, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits (batch, 1, k, j, i) of (batch, channel, k, j, i), whose sides are multiples of `MULTIPLE`."""
+        levels = []
+        for block in self.down:
+            x = block(x)
+            levels.append(x)
+        for block, fine in zip(reversed(self.up), reversed(levels[:-1]), strict=True):
+            x = block(torch.cat([fine, F.interpolate(x, size=fine.shape[2:])], 1))
+        return self.head(x)
+
+
+def build(id: str) -> CompactUNet:
+    """The network of the method called `id`."""
+    return CompactUNet(CHANNELS[id])

@@ -1,0 +1,1 @@
+"""Training of the networks that ship: synthetic patients, a loss, a loop."""

@@ -1,0 +1,112 @@
+"""The loop: synthetic patients in, a network and its curve out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.files import replacing
+from StrokeSAMLib.interactive.engines.devices import choose_device
+from StrokeSAMLib.interactive.engines.precision import PRECISIONS, choose_precision
+from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.training.curve import write_curve
+from StrokeSAMLib.training.loss import dice_and_bce
+from StrokeSAMLib.training.state import State, begin, resume, save
+from StrokeSAMLib.training.synthesis import Anatomy, patient
+
+_BATCH = 2
+_MOST_GRADIENT = 1.0
+_SAVE_EVERY = 50
+# Seeds of patients, so far apart that two trainings share none.
+_SEEDS_APART = 10_000_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train and for how long.
+
+    Attributes:
+        id: "ncct-unet" or "dwi-unet".
+        minutes: of this run; a resumed training goes on for as long again.
+        steps: stop after so many in all, however long they take; None for no limit.
+        resume: go on from the checkpoint in the folder.
+    """
+
+    id: str
+    minutes: float = 60.0
+    seed: int = 1
+    steps: int | None = None
+    resume: bool = False
+
+
+def train(plan: Plan, anatomies: Sequence[Anatomy], folder: Path, monitor: Monitor) -> State:
+    """Train, and write to `folder`: ``checkpoint.pt``, ``curve.png`` and ``ID.safetensors`` (half precision).
+
+    The same plan gives the same steps on the same machine, interrupted or not. A cancelled training keeps its last
+    checkpoint.
+
+    Raises:
+        InputError: the folder cannot be written to, or there is no such training to resume.
+        Cancelled: the monitor's event was set.
+    """
+    _make(folder)
+    checkpoint = folder / "checkpoint.pt"
+    device = choose_device("auto")
+    state = resume(checkpoint, plan.id, plan.seed, device) if plan.resume else begin(plan.id, plan.seed, device)
+    precision = _precision(device)
+    start = time.monotonic()
+    while (elapsed := (time.monotonic() - start) / 60) < plan.minutes and state.step != plan.steps:
+        monitor.step(elapsed / plan.minutes, f"step {state.step}, loss {np.mean(state.losses[-50:] or [np.nan]):.3f}")
+        _step(state, anatomies, device, precision)
+        if state.step % _SAVE_EVERY == 0:
+            save(state, checkpoint)
+            write_curve(state.losses, folder / "curve.png")
+    save(state, checkpoint)
+    write_curve(state.losses, folder / "curve.png")
+    _write_weights(state, folder / f"{plan.id}.safetensors")
+    return state
+
+
+def _precision(device: str) -> torch.dtype:
+    """bfloat16 where a GPU has it."""
+    # On CPUs the gradients of 3-D convolutions in bfloat16 came out as NaN (PyTorch 2.13), and no two runs agreed.
+    return PRECISIONS[choose_precision("auto", device)] if device == "cuda" else torch.float32
+
+
+def _step(state: State, anatomies: Sequence[Anatomy], device: str, precision: torch.dtype) -> None:
+    first = _SEEDS_APART * state.seed + _BATCH * state.step
+    patients = [patient(state.id, anatomies, first + n) for n in range(_BATCH)]
+    channels = torch.from_numpy(np.stack([each.channels for each in patients])).to(device)
+    truth = torch.from_numpy(np.stack([each.lesion for each in patients])[:, None]).to(device, torch.float32)
+    channels = channels.contiguous(memory_format=torch.channels_last_3d)
+    state.set_rate()
+    with torch.autocast(device, dtype=precision, enabled=precision != torch.float32):
+        logits = state.network(channels)
+    loss = dice_and_bce(logits, truth)
+    state.optimiser.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(state.network.parameters(), _MOST_GRADIENT)
+    state.optimiser.step()
+    state.losses.append(float(loss.detach()))
+    state.follow()
+
+
+def _write_weights(state: State, path: Path) -> None:
+    from safetensors.torch import save_file
+
+    held = {key: value.half().cpu().contiguous() for key, value in state.average.state_dict().items()}
+    with replacing(path) as temporary:
+        save_file(held, temporary, {"network": state.id, "seed": str(state.seed), "steps": str(state.step)})
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot write there: {error.strerror}") from None

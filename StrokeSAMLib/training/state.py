@@ -1,0 +1,101 @@
+"""Where a training stands: network, its moving average, optimiser, loss so far; on disk whole or not at all."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.files import replacing
+from StrokeSAMLib.nets.compact_unet import CompactUNet, build
+from StrokeSAMLib.weights.checkpoint import load_weights
+
+_DECAY = 0.998
+_LEARNING_RATE = 2e-3
+_WARM_UP, _CONSTANT = 30, 400
+
+
+@dataclass
+class State:
+    """A training of the network `id` with the random numbers of `seed`.
+
+    Attributes:
+        average: the exponential moving average of the network's weights: what is used in the end.
+        losses: one a step.
+    """
+
+    id: str
+    seed: int
+    network: CompactUNet
+    average: CompactUNet
+    optimiser: torch.optim.Optimizer
+    losses: list[float] = field(default_factory=list)
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return len(self.losses)
+
+    def set_rate(self) -> None:
+        """The learning rate of the next step; it depends on the step alone, so that training may stop at any."""
+        warm, decay = min(1.0, (self.step + 1) / _WARM_UP), max(1.0, self.step / _CONSTANT) ** -0.5
+        for group in self.optimiser.param_groups:
+            group["lr"] = _LEARNING_RATE * warm * decay
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """Move the average towards the network, faster in the first steps."""
+        decay = min(_DECAY, (1 + self.step) / (10 + self.step))
+        for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
+            mean.lerp_(value, 1 - decay)
+
+
+def begin(id: str, seed: int, device: str) -> State:
+    """A training that has not begun."""
+    torch.manual_seed(seed)
+    return _state(id, seed, build(id).to(device))
+
+
+def save(state: State, path: Path) -> None:
+    """Write a checkpoint; a process killed meanwhile leaves the one before."""
+    held = {
+        "id": state.id,
+        "seed": state.seed,
+        "network": state.network.state_dict(),
+        "average": state.average.state_dict(),
+        "optimiser": state.optimiser.state_dict(),
+        "losses": state.losses,
+    }
+    with replacing(path) as temporary:
+        torch.save(held, temporary)
+
+
+def resume(path: Path, id: str, seed: int, device: str) -> State:
+    """The training that `save` wrote.
+
+    Raises:
+        InputError: there is none, or it is of another network or seed.
+    """
+    try:
+        held = torch.load(path, map_location=device, weights_only=True)
+        found = held["id"], held["seed"]
+    except FileNotFoundError:
+        raise InputError(f"{path}: no training to resume") from None
+    except Exception as error:  # bytes that are no checkpoint fail in any way in torch's reader
+        raise InputError(f"{path}: no checkpoint of a training ({type(error).__name__})") from None
+    if found != (id, seed):
+        raise InputError(f"{path}: a training of {found[0]} with seed {found[1]}, not of {id} with seed {seed}")
+    state = begin(id, seed, device)
+    load_weights(state.network, held["network"], str(path))
+    load_weights(state.average, held["average"], str(path))
+    state.optimiser.load_state_dict(held["optimiser"])
+    state.losses = list(held["losses"])
+    return state
+
+
+def _state(id: str, seed: int, network: CompactUNet) -> State:
+    average = copy.deepcopy(network).requires_grad_(False).eval()
+    return State(id, seed, network, average, torch.optim.AdamW(network.parameters(), weight_decay=1e-3))

@@ -1,0 +1,112 @@
+"""Tissue maps: how much of each voxel is CSF, grey and white matter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.imaging.geometry import Spacing, array_spacing, canonical, shrink
+from StrokeSAMLib.imaging.morphology import dilate, erode, largest_component
+from StrokeSAMLib.imaging.reading import read_image
+
+TISSUES = ("csf", "grey", "white")
+# Finer maps are averaged to this: a working grid of 3 mm shows no more.
+_LEAST_MM = (2.0, 2.0, 2.0)
+_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
+_MARGIN = 2
+_NERVE_MM = 4.0
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """One brain.
+
+    Attributes:
+        name: of the files it comes from.
+        tissue: Float32 (tissue, k, j, i), the parts of CSF, grey and white matter, 0…1; axes run to S, P and L.
+        spacing: (k, j, i), mm.
+    """
+
+    name: str
+    tissue: np.ndarray
+    spacing: Spacing
+
+    @property
+    def half_extent(self) -> np.ndarray:
+        """Half the size (k, j, i) of the brain's bounding box, mm; the array is that box and a small margin."""
+        return (np.asarray(self.tissue.shape[1:]) - 1 - 2 * _MARGIN) / 2 * np.asarray(self.spacing)
+
+
+def read_anatomies(folder: Path) -> list[Anatomy]:
+    """Every anatomy in a folder.
+
+    An anatomy is three probability maps, ``NAMEcsf``, ``NAMEgrey`` and ``NAMEwhite``, or one label map of any other
+    name (1 CSF, 2 grey matter, 3 white matter; further labels are not brain).
+
+    Raises:
+        InputError: a map is missing, unreadable or no tissue map, or the folder holds none.
+    """
+    folder = Path(folder)
+    files = {_stem(path): path for path in sorted(folder.iterdir()) if _stem(path)} if folder.is_dir() else {}
+    if not files:
+        raise InputError(f"{folder}: no tissue maps there")
+    made = []
+    for stem, path in files.items():
+        tissue = next((name for name in TISSUES if stem.endswith(name)), None)
+        if tissue is None:
+            made.append(_cropped(stem, _from_labels(path)))
+        elif tissue == TISSUES[0]:
+            made.append(_cropped(stem.removesuffix(tissue), _from_maps(files, stem.removesuffix(tissue), folder)))
+    if not made:
+        raise InputError(f"{folder}: a probability map of CSF is missing")
+    return made
+
+
+def _stem(path: Path) -> str:
+    """The file's name without the suffix of a volume; empty for what is no volume."""
+    return next((path.name.removesuffix(suffix) for suffix in _SUFFIXES if path.name.endswith(suffix)), "")
+
+
+def _from_maps(files: dict[str, Path], name: str, folder: Path) -> list[sitk.Image]:
+    missing = [tissue for tissue in TISSUES if name + tissue not in files]
+    if missing:
+        raise InputError(f"{folder}: {name} lacks the map of {' and '.join(missing)}")
+    images = [sitk.Cast(read_image(files[name + tissue]), sitk.sitkFloat32) for tissue in TISSUES]
+    if len({image.GetSize() for image in images}) > 1:
+        raise InputError(f"{folder}: the maps of {name} have different sizes")
+    return images
+
+
+def _from_labels(path: Path) -> list[sitk.Image]:
+    labels = read_image(path)
+    found = np.unique(sitk.GetArrayViewFromImage(labels))
+    if not {1, 2, 3} <= set(found.tolist()) or len(found) > 100:
+        raise InputError(f"{path}: no label map with 1 CSF, 2 grey and 3 white matter")
+    return [sitk.Cast(labels == label, sitk.sitkFloat32) for label in (1, 2, 3)]
+
+
+def _cropped(name: str, images: list[sitk.Image]) -> Anatomy:
+    """On canonical axes and a coarse grid, cut to the brain."""
+    coarse = [shrink(canonical(image), _LEAST_MM) for image in images]
+    tissue = np.stack([sitk.GetArrayFromImage(image) for image in coarse]).clip(0, 1)
+    spacing = array_spacing(coarse[0])
+    brain = _without_eyes(tissue.sum(0) > 0.5, spacing)
+    tissue *= brain
+    if not brain.any():
+        raise InputError(f"{name}: the tissue maps are empty")
+    box = [slice(None)]
+    for axis in range(3):
+        there = np.flatnonzero(brain.any(axis=tuple(n for n in range(3) if n != axis)))
+        box.append(slice(there[0], there[-1] + 1))
+    around = [(0, 0), *[(_MARGIN, _MARGIN)] * 3]
+    return Anatomy(name, np.pad(tissue[tuple(box)], around).astype(np.float32), spacing)
+
+
+def _without_eyes(brain: np.ndarray, spacing: Spacing) -> np.ndarray:
+    """The largest part that is thicker than an optic nerve: tissue maps often hold fluid of the eyes."""
+    core = largest_component(erode(brain, _NERVE_MM, spacing))
+    return brain & dilate(core, 2 * _NERVE_MM, spacing)

@@ -1,0 +1,93 @@
+"""Where an infarct lies and what shape it has: smooth noise, thresholded in a territory until the volume is right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from StrokeSAMLib.training.synthesis.fields import between, chance, log_between, sigmoid, smooth_noise
+from StrokeSAMLib.training.synthesis.head import Head, positions
+
+# Territories as ellipsoids in the brain's own coordinates (`Head.place`, the left side): centre, radii, weight.
+# Estimates by eye, compared with no atlas: noise moves their borders.
+_TERRITORIES = (
+    ((0.25, -0.05, 0.62), (0.60, 0.70, 0.42), 3.0),  # middle cerebral artery
+    ((0.40, -0.30, 0.60), (0.40, 0.42, 0.36), 1.5),  # its superior division
+    ((0.10, 0.30, 0.65), (0.42, 0.42, 0.34), 1.5),  # its inferior division
+    ((0.08, -0.20, 0.38), (0.20, 0.26, 0.18), 1.5),  # its perforators
+    ((0.50, -0.40, 0.12), (0.45, 0.52, 0.14), 0.7),  # anterior cerebral artery
+    ((0.05, 0.70, 0.30), (0.32, 0.34, 0.30), 1.0),  # posterior cerebral artery
+    ((-0.05, 0.10, 0.14), (0.16, 0.16, 0.12), 0.5),  # thalamus
+    ((-0.60, 0.50, 0.36), (0.28, 0.36, 0.34), 1.0),  # cerebellum
+    ((-0.55, 0.12, 0.06), (0.35, 0.14, 0.12), 0.5),  # brainstem
+    ((0.20, 0.00, 0.50), (1.00, 1.20, 0.55), 1.5),  # anywhere
+)
+_VOLUME_ML = (0.1, 250.0)
+_LACUNE_ML = (0.1, 1.8)
+# A hemisphere has some 550 ml: no infarct is all of it, and a territory's own size bounds its infarct.
+_MOST_OF_TERRITORY = 0.8
+_NOT_VENTRICLE = 0.75
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """Infarcts of one age.
+
+    Attributes:
+        part: Float32 (k, j, i), how far the voxel is infarcted, 0…1.
+        mask: bool (k, j, i), where that is half or more.
+    """
+
+    part: np.ndarray
+    mask: np.ndarray
+
+
+def no_lesion(head: Head) -> Lesion:
+    """None at all."""
+    return Lesion(np.zeros(head.shape, np.float32), np.zeros(head.shape, bool))
+
+
+def infarcts(head: Head, rng: np.random.Generator) -> Lesion:
+    """What an acute stroke leaves: one infarct mostly, at times several emboli, seldom on both sides."""
+    side = 1 if chance(rng, 0.5) else -1
+    made = infarct(head, side, log_between(rng, *(_LACUNE_ML if chance(rng, 0.25) else _VOLUME_ML)), rng)
+    for _ in range(rng.integers(1, 5) if chance(rng, 0.25) else 0):
+        other = infarct(head, -side if chance(rng, 0.2) else side, log_between(rng, 0.1, 5.0), rng)
+        made = Lesion(np.maximum(made.part, other.part), made.mask | other.mask)
+    return made
+
+
+def infarct(head: Head, side: int, volume_ml: float, rng: np.random.Generator) -> Lesion:
+    """One infarct of about `volume_ml`, on the left (`side` 1) or the right (−1)."""
+    within = _within(head, side, rng)
+    allowed = (head.brain > 0.5) & (head.csf < _NOT_VENTRICLE)
+    seeds = np.flatnonzero(allowed & (within > 0.3))
+    if not seeds.size:
+        return no_lesion(head)
+    grid = positions(head.shape, head.spacing)
+    seed = grid.reshape(3, -1)[:, rng.choice(seeds)]
+    radius = (volume_ml * 1000 * 3 / (4 * np.pi)) ** (1 / 3)
+    away = np.sqrt(((grid - seed[:, None, None, None]) ** 2).sum(0)) / radius
+    shape = smooth_noise(head.shape, max(radius, 2 * head.spacing[0]), head.spacing, rng)[0]
+    fine = smooth_noise(head.shape, 2.5 * head.spacing[0], head.spacing, rng)[0]
+    height = 1.5 * within - away + between(rng, 0.1, 0.5) * shape + between(rng, 0.0, 0.2) * fine
+    voxels = volume_ml * 1000 / np.prod(head.spacing)
+    return _threshold(np.where(allowed, height, -np.inf), min(voxels, _MOST_OF_TERRITORY * seeds.size), rng)
+
+
+def _within(head: Head, side: int, rng: np.random.Generator) -> np.ndarray:
+    """1 in the middle of a territory, 0 at its border, down to −2 beyond and across the midline."""
+    weights = np.array([weight for *_, weight in _TERRITORIES])
+    centre, radii, _ = _TERRITORIES[rng.choice(len(_TERRITORIES), p=weights / weights.sum())]
+    place = head.place * np.array([1, 1, side], np.float32)[:, None, None, None]
+    distance = sum(((axis - c) / r) ** 2 for axis, c, r in zip(place, centre, radii, strict=True))
+    return np.clip(1 - distance, -1, 1) - np.clip(-place[2] / 0.05, 0, 1)
+
+
+def _threshold(height: np.ndarray, voxels: float, rng: np.random.Generator) -> Lesion:
+    """The highest `voxels` voxels, with an edge as soft as oedema makes it."""
+    count = int(np.clip(round(voxels), 1, np.count_nonzero(np.isfinite(height))))
+    level = np.partition(height.ravel(), -count)[-count]
+    part = sigmoid((height - level) / between(rng, 0.01, 0.12)).astype(np.float32)
+    return Lesion(part, height >= level)

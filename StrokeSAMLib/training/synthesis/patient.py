@@ -1,0 +1,54 @@
+"""A synthetic patient: the channels that a network sees, and the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from StrokeSAMLib.imaging.channels import GRID_MM
+from StrokeSAMLib.training.synthesis.anatomy import Anatomy
+from StrokeSAMLib.training.synthesis.ct import ct_patient
+from StrokeSAMLib.training.synthesis.diffusion import diffusion_patient
+from StrokeSAMLib.training.synthesis.fields import Shape, chance
+from StrokeSAMLib.training.synthesis.head import pose
+from StrokeSAMLib.training.synthesis.lesions import infarcts, no_lesion
+
+# A network (and what it is trained on): how its images come about.
+KINDS = {"ncct-unet": ct_patient, "dwi-unet": diffusion_patient}
+# 168 × 216 × 168 mm: every adult's brain, turned.
+SHAPE: Shape = (56, 72, 56)
+_LESION_FREE = 0.12
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A synthetic case on the networks' grid; axes (k, j, i) run to S, P and L.
+
+    Attributes:
+        channels: Float32 (channel, k, j, i), see `imaging.channels`.
+        lesion: bool (k, j, i), within the brain mask.
+        brain: bool (k, j, i), as found, errors included.
+        spacing: (k, j, i), mm.
+    """
+
+    channels: np.ndarray
+    lesion: np.ndarray
+    brain: np.ndarray
+    spacing: tuple[float, float, float] = (GRID_MM,) * 3
+
+
+def patient(kind: str, anatomies: Sequence[Anatomy], seed: int, lesion_free: float = _LESION_FREE) -> Patient:
+    """The synthetic patient number `seed`: the same for the same arguments.
+
+    Args:
+        kind: one of `KINDS`.
+        anatomies: one of them is drawn.
+        lesion_free: the part of patients without a lesion.
+    """
+    rng = np.random.default_rng(seed)
+    head = pose(anatomies[rng.integers(len(anatomies))], SHAPE, (GRID_MM,) * 3, rng)
+    lesion = no_lesion(head) if chance(rng, lesion_free) else infarcts(head, rng)
+    channels, brain = KINDS[kind](head, lesion, rng)
+    return Patient(channels, lesion.mask & brain, brain)

@@ -1,0 +1,124 @@
+"""Synthetic patients: the same from the same seed, with lesions and signals in the ranges they are meant to have."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from StrokeSAMLib.errors import InputError
+
+pytest.importorskip("torch")
+from StrokeSAMLib.training.synthesis import KINDS, patient, read_anatomies
+from StrokeSAMLib.training.synthesis.diffusion import diffusion_scan
+from StrokeSAMLib.training.synthesis.fields import smooth_noise
+from StrokeSAMLib.training.synthesis.head import pose
+from StrokeSAMLib.training.synthesis.lesions import infarct, no_lesion
+from StrokeSAMLib.training.synthesis.physics import thick_slices
+
+GRID = ((56, 72, 56), (3.0, 3.0, 3.0))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A brain of 140 × 170 × 130 mm: a shell of CSF and of grey matter, white matter, ventricles."""
+    k, j, i = np.indices((80, 96, 80)) * 2.0
+    radius = np.sqrt(((k - 80) / 65) ** 2 + ((j - 96) / 85) ** 2 + ((i - 80) / 70) ** 2)
+    labels = np.select([radius > 1, radius > 0.95, radius > 0.8, radius < 0.15], [0, 1, 2, 1], 3).astype(np.uint8)
+    image = sitk.GetImageFromArray(labels)
+    image.SetSpacing((2.0, 2.0, 2.0))
+    path = tmp_path_factory.mktemp("anatomy")
+    sitk.WriteImage(image, str(path / "egg.nii.gz"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def anatomies(folder):
+    return read_anatomies(folder)
+
+
+class TestAnatomy:
+    def test_a_label_map_becomes_tissue_parts_cut_to_the_brain(self, anatomies):
+        (egg,) = anatomies
+        assert egg.tissue.shape[0] == 3
+        assert set(np.unique(egg.tissue)) <= {0.0, 1.0}
+        assert egg.half_extent == pytest.approx((65, 85, 70), abs=3)
+
+    def test_probability_maps_belong_together_by_their_names(self, folder, tmp_path, anatomies):
+        labels = sitk.ReadImage(str(folder / "egg.nii.gz"))
+        for number, tissue in enumerate(("csf", "grey", "white"), 1):
+            sitk.WriteImage(sitk.Cast(labels == number, sitk.sitkFloat32), str(tmp_path / f"egg{tissue}.nii.gz"))
+        (same,) = read_anatomies(tmp_path)
+        assert np.array_equal(same.tissue, anatomies[0].tissue)
+        (tmp_path / "eggwhite.nii.gz").unlink()
+        with pytest.raises(InputError, match="egg lacks the map of white"):
+            read_anatomies(tmp_path)
+
+    def test_what_is_no_anatomy_is_refused(self, tmp_path):
+        with pytest.raises(InputError, match="no tissue maps"):
+            read_anatomies(tmp_path)
+        sitk.WriteImage(sitk.GetImageFromArray(np.ones((9, 9, 9), np.uint8)), str(tmp_path / "ones.nii.gz"))
+        with pytest.raises(InputError, match="no label map"):
+            read_anatomies(tmp_path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+class TestPatient:
+    def test_is_the_same_from_the_same_seed(self, kind, anatomies):
+        first, again, other = (patient(kind, anatomies, seed) for seed in (3, 3, 4))
+        assert np.array_equal(first.channels, again.channels)
+        assert np.array_equal(first.lesion, again.lesion)
+        assert not np.array_equal(first.channels, other.channels)
+
+    def test_channels_are_finite_of_size_one_and_empty_outside_the_brain(self, kind, anatomies):
+        for seed in range(6):
+            made = patient(kind, anatomies, seed)
+            assert made.channels.dtype == np.float32
+            assert np.isfinite(made.channels).all()
+            assert not made.channels[:, ~made.brain].any()
+            assert 0.1 < made.channels[:, made.brain].std() < 3
+            assert not (made.lesion & ~made.brain).any()
+
+    def test_some_are_free_of_lesions(self, kind, anatomies):
+        assert not patient(kind, anatomies, 1, lesion_free=1.0).lesion.any()
+        assert patient(kind, anatomies, 1, lesion_free=0.0).lesion.any()
+
+
+class TestLesion:
+    @pytest.mark.parametrize("volume", [0.2, 3.0, 30.0, 120.0])
+    def test_has_the_volume_and_the_side_that_are_asked_for(self, volume, anatomies):
+        head = pose(anatomies[0], *GRID, np.random.default_rng(1))
+        left = head.place[2] > 0
+        for seed in range(5):
+            made = infarct(head, 1, volume, np.random.default_rng(seed))
+            found = made.mask.sum() * 0.027
+            assert 0.02 < found <= 1.01 * volume + 0.03
+            assert (made.mask & left).sum() >= 0.9 * made.mask.sum()
+        assert found == pytest.approx(volume, rel=0.5)
+
+    def test_is_bright_in_the_dwi_and_dark_in_the_adc(self, anatomies):
+        head = pose(anatomies[0], *GRID, np.random.default_rng(2))
+        lesion = infarct(head, -1, 60.0, np.random.default_rng(5))
+        with_it, without = (diffusion_scan(head, each, np.random.default_rng(7)) for each in (lesion, no_lesion(head)))
+        core = lesion.part > 0.95
+        assert 0.4 < np.median(with_it[1][core] / without[1][core]) < 0.9
+        assert np.median(with_it[0][core] / without[0][core]) > 1.1
+
+    def test_healthy_tissue_has_the_diffusion_of_tissue(self, anatomies):
+        head = pose(anatomies[0], *GRID, np.random.default_rng(2))
+        _, adc = diffusion_scan(head, no_lesion(head), np.random.default_rng(8))
+        assert 600 < np.median(adc[head.white > 0.9]) < 900
+
+
+class TestPhysics:
+    def test_noise_has_a_spread_near_one(self):
+        noise = smooth_noise((40, 40, 40), 12.0, (3.0, 3.0, 3.0), np.random.default_rng(1), 2)
+        assert noise.shape == (2, 40, 40, 40)
+        assert noise.std() == pytest.approx(1.0, abs=0.3)
+
+    def test_thick_slices_average_along_k_and_keep_what_is_uniform(self):
+        ramp = np.arange(30, dtype=np.float32)[:, None, None] + np.zeros((30, 4, 5), np.float32)
+        thick = thick_slices(ramp, 9.0, 0.0, (3.0, 3.0, 3.0))
+        assert thick[4:-4] == pytest.approx(ramp[4:-4], abs=1e-3)
+        spike = np.zeros_like(ramp)
+        spike[13] = 1
+        assert 0.1 < thick_slices(spike, 9.0, 0.0, (3.0, 3.0, 3.0)).max() < 0.4
+        assert thick_slices(np.full_like(ramp, 7), 8.0, 0.4, (3.0, 3.0, 3.0)) == pytest.approx(7.0, abs=1e-4)

@@ -1,0 +1,113 @@
+"""Training: the loss falls, an interrupted run ends where an uninterrupted one does, files are whole."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from StrokeSAMLib.cli import run
+from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.monitor import Monitor
+
+torch = pytest.importorskip("torch")
+safetensors = pytest.importorskip("safetensors.torch")
+from StrokeSAMLib.nets.compact_unet import MULTIPLE, build
+from StrokeSAMLib.training import loop
+from StrokeSAMLib.training.loop import Plan, train
+from StrokeSAMLib.training.loss import dice_and_bce
+from StrokeSAMLib.training.synthesis import Patient, read_anatomies
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A ball of white matter in shells of grey matter and CSF."""
+    k, j, i = np.indices((72, 80, 72)) * 2.0
+    radius = np.sqrt((k - 72) ** 2 + (j - 80) ** 2 + (i - 72) ** 2)
+    labels = np.select([radius > 65, radius > 61, radius > 50], [0, 1, 2], 3).astype(np.uint8)
+    image = sitk.GetImageFromArray(labels)
+    image.SetSpacing((2.0, 2.0, 2.0))
+    (tmp_path / "anatomy").mkdir()
+    sitk.WriteImage(image, str(tmp_path / "anatomy" / "ball.nii.gz"))
+    return tmp_path / "anatomy"
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """Patients of 16³ voxels: a bright cube is the lesion. Quick, and quickly learnt."""
+
+    def cube(kind, anatomies, seed):
+        rng = np.random.default_rng(seed)
+        lesion = np.zeros((16, 16, 16), bool)
+        k, j, i = rng.integers(2, 9, 3)
+        lesion[k : k + 6, j : j + 6, i : i + 6] = True
+        channels = rng.standard_normal((2, 16, 16, 16), dtype=np.float32) * 0.2
+        channels[0] += 2 * lesion
+        return Patient(channels, lesion, np.ones_like(lesion))
+
+    monkeypatch.setattr(loop, "patient", cube)
+
+
+def same(first, second):
+    return all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(("id", "channels"), [("ncct-unet", 3), ("dwi-unet", 2)])
+def test_the_network_is_small_and_takes_any_size_that_is_a_multiple(id, channels):
+    network = build(id)
+    assert sum(each.numel() for each in network.parameters()) < 3_000_000
+    size = (MULTIPLE, 2 * MULTIPLE, 3 * MULTIPLE)
+    assert network(torch.zeros(1, channels, *size)).shape == (1, 1, *size)
+
+
+def test_the_loss_is_near_nothing_for_the_truth_and_also_without_a_lesion():
+    truth = torch.zeros(2, 1, 4, 4, 4)
+    truth[0, 0, :2] = 1
+    assert dice_and_bce(40 * truth - 20, truth) < 0.01
+    assert dice_and_bce(20 - 40 * truth, truth) > 1
+
+
+def test_the_loss_falls(tiny, tmp_path):
+    state = train(Plan("dwi-unet", steps=40), [], tmp_path, Monitor())
+    assert np.mean(state.losses[-5:]) < 0.75 * np.mean(state.losses[:5])
+
+
+def test_a_resumed_training_ends_where_an_uninterrupted_one_does(tiny, tmp_path):
+    whole = train(Plan("dwi-unet", steps=6), [], tmp_path / "whole", Monitor())
+    train(Plan("dwi-unet", steps=3), [], tmp_path / "parts", Monitor())
+    resumed = train(Plan("dwi-unet", steps=6, resume=True), [], tmp_path / "parts", Monitor())
+    assert resumed.losses == whole.losses
+    assert same(resumed.average, whole.average)
+
+
+def test_weights_are_the_average_in_half_precision(tiny, tmp_path):
+    state = train(Plan("dwi-unet", steps=2), [], tmp_path, Monitor())
+    held = safetensors.load_file(tmp_path / "dwi-unet.safetensors")
+    assert {value.dtype for value in held.values()} == {torch.float16}
+    assert held.keys() == state.average.state_dict().keys()
+    assert (tmp_path / "dwi-unet.safetensors").stat().st_size < 6e6
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.pt", "curve.png", "dwi-unet.safetensors"]
+
+
+def test_what_cannot_be_resumed_is_said(tiny, tmp_path):
+    with pytest.raises(InputError, match="no training to resume"):
+        train(Plan("dwi-unet", resume=True), [], tmp_path, Monitor())
+    train(Plan("dwi-unet", steps=1), [], tmp_path, Monitor())
+    with pytest.raises(InputError, match="dwi-unet with seed 1, not of dwi-unet with seed 2"):
+        train(Plan("dwi-unet", seed=2, resume=True), [], tmp_path, Monitor())
+    (tmp_path / "checkpoint.pt").write_bytes(b"half")
+    with pytest.raises(InputError, match="no checkpoint of a training"):
+        train(Plan("dwi-unet", resume=True), [], tmp_path, Monitor())
+
+
+class TestCommand:
+    def test_trains_on_a_folder_of_tissue_maps(self, folder, tmp_path, capsys):
+        out = tmp_path / "out"
+        assert run(["train", "ncct-unet", "--anatomy", str(folder), "-o", str(out), "--minutes", "0.01"]) == 0
+        assert "ncct-unet: " in capsys.readouterr().out
+        assert (out / "ncct-unet.safetensors").exists()
+        assert len(read_anatomies(folder)) == 1
+
+    def test_refuses_what_it_does_not_know(self, folder, tmp_path, capsys):
+        assert run(["train", "other", "--anatomy", str(folder), "-o", str(tmp_path)]) == 2
+        assert "no network 'other'" in capsys.readouterr().err
+        assert run(["train", "dwi-unet", "--anatomy", str(tmp_path / "none"), "-o", str(tmp_path)]) == 2
+        assert "no tissue maps" in capsys.readouterr().err
