@@ -30,18 +30,28 @@ class Contribution:
         """
         operations = slicer.vtkOrientedImageDataResample
         onGrid = resampledTo(modifier, result)
-        if present is not None and not _isEmpty(present):
+        if present is not None and not isEmpty(present):
             operations.ModifyImage(modifier, resampledTo(modifier, present), operations.OPERATION_MAXIMUM)
-        if self._added is not None and not _isEmpty(self._added):
-            # Sets to 0 where the mask is above 0.
-            operations.ModifyImage(
-                modifier, resampledTo(modifier, self._added), operations.OPERATION_MASKING, None, 0.0, 0.0
-            )
+        if self._added is not None and not isEmpty(self._added):
+            _erase(modifier, resampledTo(modifier, self._added))
         added = _copy(onGrid)
-        if not _isEmpty(added):
-            operations.ModifyImage(added, modifier, operations.OPERATION_MASKING, None, 0.0, 0.0)
+        if not isEmpty(added):
+            _erase(added, modifier)
             operations.ModifyImage(modifier, onGrid, operations.OPERATION_MAXIMUM)
         self._added = added
+
+
+def isEmpty(labelmap: slicer.vtkOrientedImageData) -> bool:
+    """Whether a labelmap has no voxels, or none above 0."""
+    first, last = labelmap.GetExtent()[::2], labelmap.GetExtent()[1::2]
+    # Without voxels VTK calls the range 0 to 1.
+    return any(low > high for low, high in zip(first, last, strict=True)) or labelmap.GetScalarRange()[1] == 0
+
+
+def _erase(labelmap: slicer.vtkOrientedImageData, where: slicer.vtkOrientedImageData) -> None:
+    """Set `labelmap` to 0 where the other is above 0."""
+    operations = slicer.vtkOrientedImageDataResample
+    operations.ModifyImage(labelmap, where, operations.OPERATION_MASKING, None, 0.0, 0.0)
 
 
 def resampledTo(
@@ -60,8 +70,3 @@ def _copy(labelmap: slicer.vtkOrientedImageData) -> slicer.vtkOrientedImageData:
     made = slicer.vtkOrientedImageData()
     made.DeepCopy(labelmap)
     return made
-
-
-def _isEmpty(labelmap: slicer.vtkOrientedImageData) -> bool:
-    first, last = labelmap.GetExtent()[::2], labelmap.GetExtent()[1::2]
-    return any(low > high for low, high in zip(first, last, strict=True))

@@ -11,11 +11,11 @@ import slicer
 from StrokeSAMLib.errors import Cancelled, InputError, StrokeSAMError
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.mrml.contribution import Contribution
-from StrokeSAMLib.mrml.segments import SegmentWriter, segmentLabelmap, toSegmentationFrame
+from StrokeSAMLib.mrml.segments import SegmentWriter, labelmapForSegmentation, segmentLabelmap
 from StrokeSAMLib.mrml.space import flipped
 from StrokeSAMLib.mrml.tags import SESSION, readTag, writeTag
 from StrokeSAMLib.mrml.terminology import INFARCT
-from StrokeSAMLib.mrml.volumes import imageFromOriented, labelmapForVolume, worldTransform
+from StrokeSAMLib.mrml.volumes import imageFromOriented, worldTransform
 
 if TYPE_CHECKING:
     import numpy as np
@@ -153,8 +153,7 @@ class InteractiveSegment:
             raise Cancelled()
         if self.segmentationNode.GetScene() is None:
             raise StrokeSAMError("the segmentation to write to is no longer in the scene")
-        labelmap = labelmapForVolume(patch_of(self.session.mask()), self._volumeNode)
-        toSegmentationFrame(labelmap, self._volumeNode, self.segmentationNode)
+        labelmap = labelmapForSegmentation(patch_of(self.session.mask()), self._volumeNode, self.segmentationNode)
         self.segmentId = self._writer.write(
             labelmap, self.segmentationNode, self._volumeNode, self.segmentId, INFARCT, self._contribution
         )

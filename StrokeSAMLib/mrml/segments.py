@@ -5,11 +5,17 @@ So masking, editable intensity range, overwriting of neighbours and undo hold fo
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import slicer
 
 from StrokeSAMLib.errors import StrokeSAMError
 from StrokeSAMLib.mrml.contribution import Contribution, resampledTo
 from StrokeSAMLib.mrml.terminology import Term
+from StrokeSAMLib.mrml.volumes import labelmapForVolume
+
+if TYPE_CHECKING:
+    from StrokeSAMLib.imaging.geometry import Patch
 
 _EDITOR_NODE_TAG = "StrokeSAMSegmentEditor"
 
@@ -124,6 +130,17 @@ def segmentLabelmap(
     labelmap = slicer.vtkOrientedImageData()
     found = segmentationNode.GetBinaryLabelmapRepresentation(segmentId, labelmap)
     return labelmap if found else None
+
+
+def labelmapForSegmentation(
+    patch: Patch, volumeNode: slicer.vtkMRMLScalarVolumeNode, segmentationNode: slicer.vtkMRMLSegmentationNode
+) -> slicer.vtkOrientedImageData:
+    """A mask made from the volume's image, in the segmentation's frame.
+
+    Raises:
+        InputError: the volume's size has changed since.
+    """
+    return toSegmentationFrame(labelmapForVolume(patch, volumeNode), volumeNode, segmentationNode)
 
 
 def toSegmentationFrame(

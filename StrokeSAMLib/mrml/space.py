@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import slicer
 
 from StrokeSAMLib.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import vtk
 
 Position = tuple[float, float, float]
 
@@ -22,6 +27,20 @@ def flipped(position: Sequence[float]) -> Position:
     except (TypeError, ValueError):
         raise InputError(f"position {position!r} is not three numbers") from None
     return (-x, -y, z)
+
+
+def arrayOf(matrix: vtk.vtkMatrix4x4) -> np.ndarray:
+    """A VTK matrix as (4, 4)."""
+    import numpy as np
+
+    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
+
+
+def lpsMatrix(toRas: vtk.vtkMatrix4x4) -> np.ndarray:
+    """A matrix to RAS as one to LPS, (4, 4)."""
+    import numpy as np
+
+    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ arrayOf(toRas)
 
 
 def viewPlane(sliceNode: slicer.vtkMRMLSliceNode) -> tuple[Position, Position]:

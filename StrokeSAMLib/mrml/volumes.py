@@ -14,6 +14,7 @@ import slicer
 import vtk
 
 from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.mrml.space import arrayOf, lpsMatrix
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +63,7 @@ def placeOf(node: slicer.vtkMRMLScalarVolumeNode) -> object:
         else:
             bent = parent.GetTransformToWorldMTime()
     data = node.GetImageData()
-    matrices = (tuple(_array(matrix).ravel().tolist()) for matrix in (ijkToRas, toWorld))
+    matrices = (tuple(arrayOf(matrix).ravel().tolist()) for matrix in (ijkToRas, toWorld))
     return (node.GetID(), 0 if data is None else data.GetMTime(), bent, *matrices)
 
 
@@ -120,7 +121,7 @@ def isBent(node: slicer.vtkMRMLVolumeNode) -> bool:
     toWorld, ijkToRas = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
     parent.GetMatrixTransformToWorld(toWorld)
     node.GetIJKToRASMatrix(ijkToRas)
-    axes = (_array(toWorld) @ _array(ijkToRas))[:3, :3]
+    axes = (arrayOf(toWorld) @ arrayOf(ijkToRas))[:3, :3]
     directions = axes / np.linalg.norm(axes, axis=0)
     return bool(np.abs(directions.T @ directions - np.eye(3)).max() > _ORTHOGONAL)
 
@@ -196,7 +197,7 @@ def imageFromOriented(oriented: slicer.vtkOrientedImageData) -> sitk.Image:
     image = sitk.GetImageFromArray(voxels)
     imageToWorld = vtk.vtkMatrix4x4()
     oriented.GetImageToWorldMatrix(imageToWorld)
-    matrix = np.diag([-1.0, -1.0, 1.0, 1.0]) @ _array(imageToWorld)
+    matrix = lpsMatrix(imageToWorld)
     extent = oriented.GetExtent()
     spacing = np.linalg.norm(matrix[:3, :3], axis=0)
     image.SetSpacing(spacing.tolist())
@@ -222,12 +223,6 @@ def _vtkImage(array: np.ndarray) -> vtk.vtkImageData:
     data.SetDimensions(*array.shape[::-1])
     data.GetPointData().SetScalars(numpy_to_vtk(array.ravel(), deep=True, array_type=get_vtk_array_type(array.dtype)))
     return data
-
-
-def _array(matrix: vtk.vtkMatrix4x4) -> np.ndarray:
-    import numpy as np
-
-    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
 
 
 def _matrix(array: np.ndarray) -> vtk.vtkMatrix4x4:

@@ -13,6 +13,8 @@ from slicer.i18n import tr as _
 from StrokeSAMLib.errors import StrokeSAMError
 from StrokeSAMLib.interactive.engines.registry import find_engine
 from StrokeSAMLib.jobs import Worker
+from StrokeSAMLib.mrml.contribution import isEmpty
+from StrokeSAMLib.mrml.segments import segmentLabelmap
 from StrokeSAMLib.ui.overlay import Overlay
 from StrokeSAMLib.ui.packages import ensure
 from StrokeSAMLib.ui.pointer import Pointer
@@ -220,7 +222,7 @@ class ActiveEffect:
         display.GetVisibleSegmentIDs(visible)
         others = {visible.GetValue(n) for n in range(visible.GetNumberOfValues())} - {target.segmentId}
         segmentation = target.segmentationNode.GetSegmentation()
-        held = (id for id in sorted(others) if not _isEmpty(target.segmentationNode, id))
+        held = (id for id in sorted(others) if not isEmpty(segmentLabelmap(target.segmentationNode, id)))
         return {id: _modified(segmentation.GetSegment(id)) for id in held}
 
     def _setTool(self, tool: str) -> None:
@@ -288,10 +290,3 @@ _TOOL_KEYS = {"B": "box", "P": "positive", "N": "negative"}
 def _modified(segment: slicer.vtkSegment) -> int:
     labelmap = segment.GetRepresentation("Binary labelmap")
     return 0 if labelmap is None else labelmap.GetMTime()
-
-
-def _isEmpty(segmentationNode: slicer.vtkMRMLSegmentationNode, segmentId: str) -> bool:
-    from StrokeSAMLib.mrml.segments import segmentLabelmap
-
-    labelmap = segmentLabelmap(segmentationNode, segmentId)
-    return labelmap is None or labelmap.GetScalarRange()[1] == 0

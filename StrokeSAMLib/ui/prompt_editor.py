@@ -14,8 +14,8 @@ from StrokeSAMLib.jobs import Job, Worker
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.mrml.contribution import Contribution
 from StrokeSAMLib.mrml.interactive import savedSession, saveSession, segmentImage
-from StrokeSAMLib.mrml.segments import segmentLabelmap, toSegmentationFrame
-from StrokeSAMLib.mrml.volumes import labelmapForVolume, placeOf, snapshotOf
+from StrokeSAMLib.mrml.segments import labelmapForSegmentation, segmentLabelmap
+from StrokeSAMLib.mrml.volumes import placeOf, snapshotOf
 from StrokeSAMLib.ui.prompt_session import EngineChoice, Engines, Held, Opening, PromptSession, Shown
 
 if TYPE_CHECKING:
@@ -387,11 +387,10 @@ class PromptEditor:
         if not self._usable():
             return
         try:
-            labelmap = labelmapForVolume(patch, target.volumeNode)
+            labelmap = labelmapForSegmentation(patch, target.volumeNode, target.segmentationNode)
         except InputError as error:
             self._view.showMessage(str(error))
             return
-        toSegmentationFrame(labelmap, target.volumeNode, target.segmentationNode)
         present = segmentLabelmap(target.segmentationNode, target.segmentId)
         self._view.write(lambda modifier: self._contribution.fill(modifier, present, labelmap))
 

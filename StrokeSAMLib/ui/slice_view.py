@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import slicer
 
-from StrokeSAMLib.mrml.space import Position, viewPlane
+from StrokeSAMLib.mrml.space import Position, lpsMatrix, viewPlane
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,7 @@ class SliceView:
     def __init__(self, sliceNode: slicer.vtkMRMLSliceNode):
         import numpy as np
 
-        self._toLps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ _array(sliceNode.GetXYToRAS())
+        self._toLps = lpsMatrix(sliceNode.GetXYToRAS())
         self._fromLps = np.linalg.inv(self._toLps)
         self.plane = viewPlane(sliceNode)
         self._normal = np.asarray(self.plane[0])
@@ -108,9 +108,3 @@ def stackAxes(affine: np.ndarray) -> np.ndarray:
 
     axes = affine[:3, :2]
     return axes / np.linalg.norm(axes, axis=0)
-
-
-def _array(matrix: Any) -> np.ndarray:
-    import numpy as np
-
-    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
