@@ -23,7 +23,6 @@ _TERRITORIES = (
     ((-0.55, 0.12, 0.06), (0.35, 0.14, 0.12), 0.5),  # brainstem
     ((0.20, 0.00, 0.50), (1.00, 1.20, 0.55), 1.5),  # anywhere
 )
-_VOLUME_ML = (0.1, 250.0)
 _LACUNE_ML = (0.1, 1.8)
 # A hemisphere has some 550 ml: no infarct is all of it, and a territory's own size bounds its infarct.
 _MOST_OF_TERRITORY = 0.8
@@ -48,10 +47,15 @@ def no_lesion(head: Head) -> Lesion:
     return Lesion(np.zeros(head.shape, np.float32), np.zeros(head.shape, bool))
 
 
-def infarcts(head: Head, rng: np.random.Generator) -> Lesion:
-    """What an acute stroke leaves: one infarct mostly, at times several emboli, seldom on both sides."""
+def infarcts(head: Head, volume_ml: tuple[float, float], lacunes: float, rng: np.random.Generator) -> Lesion:
+    """What an acute stroke leaves: one infarct mostly, at times several emboli, seldom on both sides.
+
+    Args:
+        volume_ml: of the infarct, from least to greatest, log-uniform.
+        lacunes: the part of patients whose infarct is a lacune instead.
+    """
     side = 1 if chance(rng, 0.5) else -1
-    made = infarct(head, side, log_between(rng, *(_LACUNE_ML if chance(rng, 0.25) else _VOLUME_ML)), rng)
+    made = infarct(head, side, log_between(rng, *(_LACUNE_ML if chance(rng, lacunes) else volume_ml)), rng)
     for _ in range(rng.integers(1, 5) if chance(rng, 0.25) else 0):
         other = infarct(head, -side if chance(rng, 0.2) else side, log_between(rng, 0.1, 5.0), rng)
         made = Lesion(np.maximum(made.part, other.part), made.mask | other.mask)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +12,31 @@ from StrokeSAMLib.training.synthesis.anatomy import Anatomy
 from StrokeSAMLib.training.synthesis.ct import ct_patient
 from StrokeSAMLib.training.synthesis.diffusion import diffusion_patient
 from StrokeSAMLib.training.synthesis.fields import Shape, chance
-from StrokeSAMLib.training.synthesis.head import pose
-from StrokeSAMLib.training.synthesis.lesions import infarcts, no_lesion
+from StrokeSAMLib.training.synthesis.head import Head, pose
+from StrokeSAMLib.training.synthesis.lesions import Lesion, infarcts, no_lesion
 
-# A network (and what it is trained on): how its images come about.
-KINDS = {"ncct-unet": ct_patient, "dwi-unet": diffusion_patient}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a network is trained on: how its images come about, and which infarcts they can show.
+
+    Attributes:
+        image: (head, lesion, rng) → channels (channel, k, j, i), Float32, and the brain mask, bool.
+        volume_ml: of infarcts, from least to greatest.
+        lacunes: the part of patients whose infarct is a lacune.
+    """
+
+    image: Callable[[Head, Lesion, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+    volume_ml: tuple[float, float]
+    lacunes: float
+
+
+# A CT hardly ever shows an infarct of a millilitre in its first hours: the network is not asked to guess.
+KINDS = {
+    "ncct-unet": Kind(ct_patient, (2.0, 250.0), 0.1),
+    "dwi-unet": Kind(diffusion_patient, (0.1, 250.0), 0.25),
+}
 # 168 × 216 × 168 mm: every adult's brain, turned.
 SHAPE: Shape = (56, 72, 56)
 _LESION_FREE = 0.12
@@ -49,6 +69,7 @@ def patient(kind: str, anatomies: Sequence[Anatomy], seed: int, lesion_free: flo
     """
     rng = np.random.default_rng(seed)
     head = pose(anatomies[rng.integers(len(anatomies))], SHAPE, (GRID_MM,) * 3, rng)
-    lesion = no_lesion(head) if chance(rng, lesion_free) else infarcts(head, rng)
-    channels, brain = KINDS[kind](head, lesion, rng)
+    of = KINDS[kind]
+    lesion = no_lesion(head) if chance(rng, lesion_free) else infarcts(head, of.volume_ml, of.lacunes, rng)
+    channels, brain = of.image(head, lesion, rng)
     return Patient(channels, lesion.mask & brain, brain)
