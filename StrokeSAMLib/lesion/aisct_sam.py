@@ -24,11 +24,9 @@ from StrokeSAMLib.imaging.geometry import (
 from StrokeSAMLib.imaging.hounsfield import to_hounsfield
 from StrokeSAMLib.imaging.mirror import Mirror, find_mirror
 from StrokeSAMLib.imaging.nnunet import Fingerprint, resize, shape_at
-from StrokeSAMLib.interactive.engines.devices import DEVICES
-from StrokeSAMLib.interactive.engines.precision import PRECISIONS
 from StrokeSAMLib.interactive.memory import in_words
 from StrokeSAMLib.lesion.head import Head
-from StrokeSAMLib.lesion.network import Asked, made_by, model_for
+from StrokeSAMLib.lesion.network import Asked, NetworkOptions, ask, made_by
 from StrokeSAMLib.lesion.result import LesionResult
 from StrokeSAMLib.lesion.windows import mirrored_mean, places, slide
 from StrokeSAMLib.monitor import Monitor
@@ -49,20 +47,14 @@ _PUBLISHED = "nnU-Net's inference"
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(NetworkOptions):
     """Options of the method `aisct-sam`."""
 
-    weights: str = option("", "the checkpoint: a file, or the id of one in the store; its own by default")
-    device: str = option("auto", "where the network runs", choices=DEVICES)
-    precision: str = option(
-        "auto", "of the network; auto: bfloat16 where the device has it", choices=("auto", *PRECISIONS)
-    )
     threshold: float = option(0.5, "least probability of the lesion", "", 0.01, 0.99, _PUBLISHED)
     overlap: float = option(0.5, "overlap of neighbouring windows", "", 0, 0.9, _PUBLISHED)
     tta: bool = option(False, "the mean of eight mirrored passes; eight times the time", source=_PUBLISHED)
     batch: int = option(1, "windows at once", "", 1, 64)
     deformable: bool = option(True, "refine the mirror image by a B-spline registration")
-    random_weights: int = option(0, "seed of random weights, for tests: the result is meaningless", "", 0)
 
 
 def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) -> LesionResult:
@@ -75,13 +67,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     check_volume(ncct, "ncct")
     hounsfield, notes = to_hounsfield(ncct, "ncct")
     monitor.step(0.01, "loading the network")
-    network = Asked(
-        model_for("aisct-sam", AisctSam, options.weights, options.random_weights),
-        options.device,
-        options.precision,
-        notes.append,
-        pack=lambda model: pack_linear_layers(model.image_encoder),
-    )
+    network = ask("aisct-sam", AisctSam, options, notes.append, lambda model: pack_linear_layers(model.image_encoder))
     fingerprints, doubts = _fingerprints(options)
     monitor.step(0.05, "finding the brain")
     head = Head(hounsfield)
@@ -157,7 +143,7 @@ def _bounding_box(there: np.ndarray) -> tuple[slice, ...]:
 def _fingerprints(options: Options) -> tuple[tuple[Fingerprint, Fingerprint], list[str]]:
     """Of both channels, and a warning where they are not the checkpoint's own."""
     if options.random_weights:
-        return (SUBSTITUTE, SUBSTITUTE), ["random weights: this result means nothing"]
+        return (SUBSTITUTE, SUBSTITUTE), []
     found = read_fingerprints(checkpoint_of("method", "aisct-sam", options.weights))
     if found is None or len(found) != 2:
         return (SUBSTITUTE, SUBSTITUTE), [
@@ -178,7 +164,7 @@ def _record(
 ) -> dict[str, object]:
     """What made the result, beyond the options."""
     return {
-        **made_by(network, "aisct-sam", options.weights, options.random_weights),
+        **made_by(network, "aisct-sam", options),
         "fingerprints": [asdict(one) for one in fingerprints],
         "mirror_correlation": mirror.correlation,
     }

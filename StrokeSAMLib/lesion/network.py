@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +12,30 @@ import torch
 from torch import nn
 
 from StrokeSAMLib.files import file_hash
-from StrokeSAMLib.interactive.engines.devices import choose_device, inference
-from StrokeSAMLib.interactive.engines.precision import PRECISIONS, choose_precision
+from StrokeSAMLib.nets.devices import DEVICES, choose_device, inference
+from StrokeSAMLib.nets.precision import PRECISIONS, choose_precision
+from StrokeSAMLib.options import option
 from StrokeSAMLib.weights.checkpoint import load_weights, read_checkpoint
 from StrokeSAMLib.weights.lookup import checkpoint_of
 
 
+@dataclass(frozen=True)
+class NetworkOptions:
+    """What every method with a network can be told."""
+
+    weights: str = option("", "the checkpoint: a file, or the id of one in the store; its own by default")
+    device: str = option("auto", "where the network runs", choices=DEVICES)
+    precision: str = option(
+        "auto", "of the network; auto: bfloat16 where the device has it", choices=("auto", *PRECISIONS)
+    )
+    random_weights: int = option(0, "seed of random weights, for tests: the result is meaningless", "", 0)
+
+
 class Asked:
-    """The lesion's logit less the background's, of a network of two classes.
+    """The lesion's logit: a network's only one, or of two classes the lesion's less the background's.
 
     Args:
-        model: (n, channel, …) → logits (n, 2, …).
+        model: (n, channel, …) → logits (n, 1 or 2, …).
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto", "float32" or "bfloat16", of matrix products.
         told: is given a line where the work had to go to the CPU.
@@ -78,7 +92,8 @@ class Asked:
         half = self._precision == "bfloat16"
         with torch.autocast(self._device, PRECISIONS["bfloat16"]) if half else nullcontext():
             logits = self._model(torch.from_numpy(batch).to(self._device))
-        return (logits[:, 1].float() - logits[:, 0].float()).cpu().numpy()
+        lesion, background = logits[:, -1].float(), logits[:, :-1].float().sum(1)
+        return (lesion - background).cpu().numpy()
 
     def _use(self, model: nn.Module, device: str) -> None:
         self._device, self._precision = device, choose_precision(self._wanted, device)
@@ -102,21 +117,31 @@ def randomised(build: Callable[[], nn.Module], seed: int) -> nn.Module:
         return build().eval().requires_grad_(False)
 
 
-def model_for(method: str, build: Callable[[], nn.Module], weights: str, random_weights: int) -> nn.Module:
-    """The network of a method, by its options.
+def ask(
+    method: str,
+    build: Callable[[], nn.Module],
+    options: NetworkOptions,
+    told: Callable[[str], None],
+    pack: Callable[[nn.Module], None] = lambda model: None,
+) -> Asked:
+    """The network of a method, as its options want it.
+
+    Args:
+        method: its id, and that of its own weights.
+        build, told, pack: of `loaded` and `Asked`.
 
     Raises:
         InputError: no weights, or such as cannot be used.
     """
-    if random_weights:
-        return randomised(build, random_weights)
-    return loaded(build, checkpoint_of("method", method, weights))
+    if options.random_weights:
+        told("random weights: this result means nothing")
+        model = randomised(build, options.random_weights)
+    else:
+        model = loaded(build, checkpoint_of("method", method, options.weights))
+    return Asked(model, options.device, options.precision, told, pack)
 
 
-def made_by(network: Asked, method: str, weights: str, random_weights: int) -> dict[str, object]:
+def made_by(network: Asked, method: str, options: NetworkOptions) -> dict[str, object]:
     """What a result records of its network: the weights by their hash, not by where they lie."""
-    return {
-        "weights": "" if random_weights else file_hash(checkpoint_of("method", method, weights)),
-        "device": network.device,
-        "precision": network.precision,
-    }
+    weights = "" if options.random_weights else file_hash(checkpoint_of("method", method, options.weights))
+    return {"weights": weights, "device": network.device, "precision": network.precision}

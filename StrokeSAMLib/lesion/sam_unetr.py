@@ -17,10 +17,8 @@ from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.imaging.checks import check_volume
 from StrokeSAMLib.imaging.geometry import canonical, like, mask_like, overlap, resample_like
 from StrokeSAMLib.imaging.plane import Plane
-from StrokeSAMLib.interactive.engines.devices import DEVICES
-from StrokeSAMLib.interactive.engines.precision import PRECISIONS
 from StrokeSAMLib.interactive.memory import in_words
-from StrokeSAMLib.lesion.network import Asked, made_by, model_for
+from StrokeSAMLib.lesion.network import NetworkOptions, ask, made_by
 from StrokeSAMLib.lesion.result import LesionResult
 from StrokeSAMLib.lesion.windows import slide
 from StrokeSAMLib.monitor import Monitor
@@ -39,17 +37,11 @@ _PUBLISHED = "SAM-UNETR's script"
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(NetworkOptions):
     """Options of the method `sam-unetr`."""
 
-    weights: str = option("", "the checkpoint: a file, or the id of one in the store; its own by default")
-    device: str = option("auto", "where the network runs", choices=DEVICES)
-    precision: str = option(
-        "auto", "of the network; auto: bfloat16 where the device has it", choices=("auto", *PRECISIONS)
-    )
     threshold: float = option(0.5, "least probability of the lesion", "", 0.01, 0.99, _PUBLISHED)
     batch: int = option(16, "slices at once", "", 1, 256, _PUBLISHED)
-    random_weights: int = option(0, "seed of random weights, for tests: the result is meaningless", "", 0)
 
 
 def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) -> LesionResult:
@@ -61,13 +53,9 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     t2w = inputs["t2w"]
     scan = Prostate.of(inputs)
     monitor.step(0.01, "loading the network")
-    notes = ["random weights: this result means nothing"] * bool(options.random_weights)
-    network = Asked(
-        model_for("sam-unetr", SamUnetr, options.weights, options.random_weights),
-        options.device,
-        options.precision,
-        notes.append,
-        pack=lambda model: pack_linear_layers(model.image_encoder_vit),
+    notes: list[str] = []
+    network = ask(
+        "sam-unetr", SamUnetr, options, notes.append, lambda model: pack_linear_layers(model.image_encoder_vit)
     )
     channels = scan.channels()
     need = _MODEL_BYTES + min(options.batch, channels.shape[1]) * _SLICE_BYTES + 4 * channels.nbytes
@@ -90,7 +78,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         brain=mask_like(scan.organ, t2w),
         midsagittal=scan.middle(),
         method="sam-unetr",
-        options=made_by(network, "sam-unetr", options.weights, options.random_weights),
+        options=made_by(network, "sam-unetr", options),
         images={key: resample_like(inputs[key], t2w) for key in _IMAGES},
         warnings=tuple(notes if found else [*notes, "no lesion found"]),
     )

@@ -12,9 +12,9 @@ import torch
 
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.files import replacing
-from StrokeSAMLib.interactive.engines.devices import choose_device
-from StrokeSAMLib.interactive.engines.precision import PRECISIONS, choose_precision
 from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.nets.devices import choose_device
+from StrokeSAMLib.nets.precision import PRECISIONS, choose_precision
 from StrokeSAMLib.training.curve import write_curve
 from StrokeSAMLib.training.loss import dice_and_bce
 from StrokeSAMLib.training.state import State, begin, resume, save

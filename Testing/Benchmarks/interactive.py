@@ -37,9 +37,9 @@ from scipy import ndimage as ndi
 
 from StrokeSAMLib.interactive import Box, Point, Session
 from StrokeSAMLib.interactive.encodings import Encodings
-from StrokeSAMLib.interactive.engines.precision import PRECISIONS, has_bfloat16
 from StrokeSAMLib.interactive.engines.sam2 import Sam2Engine
 from StrokeSAMLib.interactive.stack import stack_along_axis
+from StrokeSAMLib.nets.precision import PRECISIONS, has_bfloat16
 from StrokeSAMLib.nets.sam2_fast import speed_up
 from StrokeSAMLib.nets.sam2_model import build, configurations
 

@@ -30,8 +30,8 @@ def engine_of(id: str, precision: str):
 
         return RandomWalker(), resident()
     if id == "medsam2":
-        from StrokeSAMLib.interactive.engines.precision import PRECISIONS
         from StrokeSAMLib.interactive.engines.sam2 import Sam2Engine
+        from StrokeSAMLib.nets.precision import PRECISIONS
         from StrokeSAMLib.nets.sam2_fast import speed_up
         from StrokeSAMLib.nets.sam2_model import build, configurations
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from goldens import DATA, Recorder, difference, filled, keys, wanted_keys
 
-from StrokeSAMLib.interactive.engines.precision import has_bfloat16
 from StrokeSAMLib.lesion.network import Asked
 from StrokeSAMLib.nets.aisct_sam import AisctSam, IcasspSam
 from StrokeSAMLib.nets.layers import to_windows
+from StrokeSAMLib.nets.precision import has_bfloat16
 
 SIZE = (1, 2, 4, 256, 256)
 # The self-prompt's threshold lets isolated voxels jump, wherever sums are rounded otherwise.

@@ -15,10 +15,10 @@ from PIL import Image
 from StrokeSAMLib.files import file_hash
 from StrokeSAMLib.interactive.engines.base import Context, Spacing
 from StrokeSAMLib.interactive.engines.boxes import SliceBox, box_on_square
-from StrokeSAMLib.interactive.engines.devices import choose_device, inference
 from StrokeSAMLib.interactive.engines.packed_mask import PackedMask
 from StrokeSAMLib.interactive.memory import MIB, Footprint
 from StrokeSAMLib.interactive.slices import SlicePrompts
+from StrokeSAMLib.nets.devices import choose_device, inference
 from StrokeSAMLib.nets.packed import pack_linear_layers
 from StrokeSAMLib.nets.sam_models import PromptedSam, sam_med2d, sam_vit_b
 from StrokeSAMLib.options import NoOptions, build_options

@@ -22,12 +22,12 @@ from StrokeSAMLib.files import file_hash
 from StrokeSAMLib.interactive.engines.apart import apart
 from StrokeSAMLib.interactive.engines.base import Bank, Context, Spacing
 from StrokeSAMLib.interactive.engines.boxes import box_on_square
-from StrokeSAMLib.interactive.engines.devices import choose_device, inference
 from StrokeSAMLib.interactive.engines.packed_mask import PackedMask
-from StrokeSAMLib.interactive.engines.precision import PRECISIONS, choose_precision
 from StrokeSAMLib.interactive.engines.trim import trim
 from StrokeSAMLib.interactive.memory import MIB, Footprint
 from StrokeSAMLib.interactive.slices import SlicePrompts
+from StrokeSAMLib.nets.devices import choose_device, inference
+from StrokeSAMLib.nets.precision import PRECISIONS, choose_precision
 from StrokeSAMLib.nets.sam2_fast import ENCODERS, speed_up
 from StrokeSAMLib.nets.sam2_model import build, configurations
 from StrokeSAMLib.options import build_options, option

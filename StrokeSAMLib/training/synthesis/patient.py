@@ -16,7 +16,6 @@ from StrokeSAMLib.training.synthesis.head import Head, pose
 from StrokeSAMLib.training.synthesis.lesions import Lesion, infarcts, no_lesion
 
 
-
 @dataclass(frozen=True)
 class Kind:
     """What a network is trained on: how its images come about, and which infarcts they can show.
