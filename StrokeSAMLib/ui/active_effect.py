@@ -104,7 +104,7 @@ class ActiveEffect:
                 self._effect.setParameter("Engine", editor.engine.id)
         id, device = self._effect.parameter("Engine") or "random-walker", self._effect.parameter("Device") or "auto"
         options = editor.engine.options if id == editor.engine.id else {}
-        editor.setEngine(EngineChoice(id, None, device, options))
+        editor.setEngine(EngineChoice(id, device, options))
         self._panel.showTool(self._pointer.tool)
         self.showState()
 
@@ -165,7 +165,11 @@ class ActiveEffect:
             prompted=bool(editor.prompts),
             running=bool(editor.running),
         )
-        self._panel.showEngine(editor.engine.id, engineStatus(editor.engine.id, shown), self._weightsText())
+        engine = find_engine(editor.engine.id)
+        readiness = engine.readiness()
+        # What the button for weights says; nothing where the engine has what it needs, or needs none.
+        lacking = _("Get weights…") if engine.weights and readiness != "yes" else ""
+        self._panel.showEngine(engine.id, engineStatus(readiness, shown), lacking)
         if shown is not None and shown.count != self._sliceCount:
             self._sliceCount = shown.count
             self._panel.showRange(shown.count)
@@ -231,11 +235,6 @@ class ActiveEffect:
             for viewWidget in self._overlays:
                 viewWidget.sliceView().setViewCursor(toolCursor(tool))
                 viewWidget.sliceView().setDefaultViewCursor(toolCursor(tool))
-
-    def _weightsText(self) -> str:
-        """What the button for weights says; nothing where the engine has what it needs, or needs none."""
-        engine = find_engine(self.editor.engine.id)
-        return _("Get weights…") if engine.weights and engine.readiness() != "yes" else ""
 
     def _holdEscape(self) -> None:
         if self._shortcuts is not None:

@@ -13,6 +13,7 @@ from StrokeSAMLib.ui.slice_view import SliceView
 if TYPE_CHECKING:
     import numpy as np
 
+    from StrokeSAMLib.interactive.prompts import Point
     from StrokeSAMLib.ui.prompt_editor import PromptEditor
 
 # Told apart without red and green too (Okabe and Ito 2008), and by their form.
@@ -59,15 +60,11 @@ class Overlay:
             if outline is not None and len(outline):
                 drawn["preview"] = [view.edgesOf(outline, shown.affine, k)]
         for number, prompt in editor.prompts.items():
-            if hasattr(prompt, "position"):
-                place, name = view.pointShown(prompt, pointer.thickness), _sign(prompt)
-                edges = None if place is None else _cross(place, prompt.positive)
-            elif hasattr(prompt, "first"):
-                corners, name = view.boxShown(prompt, pointer.axes(view), pointer.thickness), "box"
-                edges = None if corners is None else _closed(corners)
-            else:
-                continue  # a mask is the preview itself
-            if edges is not None:
+            places = view.placesShown(prompt, None if shown is None else shown.affine)
+            if places is not None:
+                name, edges = (
+                    ("box", _closed(places)) if len(places) > 1 else (_sign(prompt), _cross(prompt, places[0]))
+                )
                 drawn.setdefault("selected" if number == editor.selected else name, []).append(edges)
         if pointer.band is not None and pointer.view is self.sliceNode:
             (x0, y0), (x1, y1) = pointer.band
@@ -107,17 +104,17 @@ class _Lines:
         self._data.Modified()
 
 
-def _sign(point: object) -> str:
+def _sign(point: Point) -> str:
     return "positive" if point.positive else "negative"
 
 
-def _cross(place: tuple[float, float], positive: bool) -> np.ndarray:
+def _cross(point: Point, place: np.ndarray) -> np.ndarray:
     """A plus or a minus, in a diamond."""
     import numpy as np
 
-    arms = [[(-1, 0), (1, 0)]] + ([[(0, -1), (0, 1)]] if positive else [])
+    arms = [[(-1, 0), (1, 0)]] + ([[(0, -1), (0, 1)]] if point.positive else [])
     tips = np.array([(2, 0), (0, 2), (-2, 0), (0, -2)], float)
-    return np.asarray(place) + _ARM * np.concatenate([np.array(arms, float), _closed(tips) * 0.9])
+    return place + _ARM * np.concatenate([np.array(arms, float), _closed(tips) * 0.9])
 
 
 def _closed(corners: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import slicer
 
-from StrokeSAMLib.ui.slice_view import SliceView, stackAxes, viewAxes
+from StrokeSAMLib.ui.slice_view import SliceView
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,41 +110,35 @@ class Pointer:
     def grip(self, xy: XY, sliceNode: slicer.vtkMRMLSliceNode) -> Grip | None:
         """The prompt that a press at this place takes hold of, the nearest; None for none."""
         view = SliceView(sliceNode)
-        found: list[tuple[float, Grip]] = []
+        corners_and_points: list[tuple[float, Grip]] = []
+        sides: list[tuple[float, Grip]] = []
         for number, prompt in self._editor.prompts.items():
-            if hasattr(prompt, "position"):
-                place = view.pointShown(prompt, self.thickness)
-                if place is not None:
-                    found.append((math.dist(place, xy), Grip(number, prompt)))
-            elif hasattr(prompt, "first"):
-                corners = view.boxShown(prompt, self.axes(view), self.thickness)
-                if corners is not None:
-                    found += [(math.dist(corner, xy), Grip(number, prompt, n)) for n, corner in enumerate(corners)]
-                    found.append((_from_sides(corners, xy), Grip(number, prompt)))
-        near = [entry for entry in found if entry[0] <= _HANDLE]
+            places = view.placesShown(prompt, self._stack)
+            if places is None:
+                continue
+            if len(places) == 1:
+                corners_and_points.append((math.dist(places[0], xy), Grip(number, prompt)))
+            else:
+                corners_and_points += [
+                    (math.dist(place, xy), Grip(number, prompt, n)) for n, place in enumerate(places)
+                ]
+                sides.append((_from_sides(places, xy), Grip(number, prompt)))
         # A corner before the sides that meet in it.
-        return (
-            min(near, key=lambda entry: (entry[1].corner < 0 and hasattr(entry[1].prompt, "first"), entry[0]))[1]
-            if near
-            else None
-        )
+        for found in (corners_and_points, sides):
+            distance, grip = min(found, key=lambda entry: entry[0], default=(math.inf, None))
+            if distance <= _HANDLE:
+                return grip
+        return None
 
     @property
-    def thickness(self) -> float:
-        """Of the stack's slices, mm; 1 before there is one."""
-        import numpy as np
-
+    def _stack(self) -> np.ndarray | None:
+        """To LPS, of the slices; None before there are any."""
         shown = self._editor.shown
-        return 1.0 if shown is None else float(np.linalg.norm(shown.affine[:3, 2]))
-
-    def axes(self, view: SliceView) -> np.ndarray:
-        """The directions of a box's sides."""
-        shown = self._editor.shown
-        return viewAxes(view.plane) if shown is None else stackAxes(shown.affine)
+        return None if shown is None else shown.affine
 
     def _box_of(self, grip: Grip) -> np.ndarray | None:
-        view = SliceView(self.view)
-        return view.boxShown(grip.prompt, self.axes(view), self.thickness) if hasattr(grip.prompt, "first") else None
+        places = SliceView(self.view).placesShown(grip.prompt, self._stack)
+        return places if places is not None and len(places) == 4 else None
 
     def _moved(self, grip: Grip, view: SliceView, band: tuple[XY, XY] | None, xy: XY) -> Prompt:
         if hasattr(grip.prompt, "position"):

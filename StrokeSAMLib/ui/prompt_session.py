@@ -26,7 +26,6 @@ class EngineChoice:
     """An engine, and how it is to run."""
 
     id: str = "random-walker"
-    weights: Path | None = None
     device: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -116,7 +115,7 @@ class Engines:
             image = opening.volume.image()
             if opening.document is not None:
                 return PromptSession(self._replayed(opening, image, monitor))
-            engine = self.load(choice.id, choice.weights, choice.device, choice.options)
+            engine = self.load(choice.id, None, choice.device, choice.options)
             session = Session(image, engine, **opening.plane)
             for prompt in opening.prompts:
                 session.add(prompt)
@@ -127,10 +126,7 @@ class Engines:
     def _replayed(self, opening: Opening, image: sitk.Image, monitor: Monitor) -> Session:
         from StrokeSAMLib.interactive.record import replay
 
-        # The weights of another engine than the document's are not for it; its own are then looked up by its id.
-        same = opening.document["engine"].get("id") == opening.engine.id
-        weights = opening.engine.weights if same else None
-        return replay(opening.document, image, weights, opening.engine.device, monitor, self.load)
+        return replay(opening.document, image, None, opening.engine.device, monitor, self.load)
 
 
 class Held:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from StrokeSAMLib.interactive.engines.registry import find_engine
-
 if TYPE_CHECKING:
     from StrokeSAMLib.interactive.prompts import Prompt
     from StrokeSAMLib.ui.prompt_session import Shown
@@ -17,13 +15,12 @@ def describe(prompts: Mapping[int, Prompt], slices: Mapping[int, int | None]) ->
     return [(number, _kind(prompt) + _place(slices.get(number))) for number, prompt in prompts.items()]
 
 
-def engineStatus(id: str, shown: Shown | None) -> str:
-    """Where the engine computes and what it takes; or, before there is a session, what it lacks."""
+def engineStatus(readiness: str, shown: Shown | None) -> str:
+    """Where the engine computes and what it takes; or, before there is a session, what it lacks, its `readiness`."""
     if shown is not None:
         from StrokeSAMLib.interactive.memory import in_words
 
         return f"Computes on {shown.device}; the whole volume takes about {in_words(shown.memory)}."
-    readiness = find_engine(id).readiness()
     return "" if readiness == "yes" else readiness.removeprefix("no: ").capitalize() + "."
 
 

@@ -11,7 +11,7 @@ from StrokeSAMLib.mrml.space import Position, lpsMatrix, viewPlane
 if TYPE_CHECKING:
     import numpy as np
 
-    from StrokeSAMLib.interactive.prompts import Box, Point
+    from StrokeSAMLib.interactive.prompts import Box, Point, Prompt
 
 # A prompt is drawn where the plane is nearer than this, mm, at least.
 _NEAR_MM = 0.5
@@ -67,21 +67,30 @@ class SliceView:
         """Whether a position lies in the slice of this `thickness` (mm) around the plane."""
         return self.distance(position) <= max(thickness / 2, _NEAR_MM)
 
-    def pointShown(self, point: Point, thickness: float) -> tuple[float, float] | None:
-        """Where a point is drawn; None where it is not."""
-        import numpy as np
-
-        if not self.holds(point.position, thickness):
-            return None
-        x, y = self.xyOf(np.asarray(point.position))
-        return (float(x), float(y))
-
-    def boxShown(self, box: Box, axes: np.ndarray, thickness: float) -> np.ndarray | None:
-        """The corners of a box in the view, (4, 2) in turn; None where it is not drawn.
+    def placesShown(self, prompt: Prompt, stack: np.ndarray | None) -> np.ndarray | None:
+        """Where a prompt is drawn: of a point (1, 2), of a box its corners in turn (4, 2); None where it is not.
 
         Args:
-            axes: the directions of its sides, unit vectors (3, 2), LPS.
+            stack: (column, row, slice) to LPS, 4 × 4, of the slices it acts on; None before there are any.
         """
+        import numpy as np
+
+        from StrokeSAMLib.interactive import Box, Point
+
+        thickness = 1.0 if stack is None else float(np.linalg.norm(stack[:3, 2]))
+        if isinstance(prompt, Point):
+            return self._pointShown(prompt, thickness)
+        if isinstance(prompt, Box):
+            return self._boxShown(prompt, viewAxes(self.plane) if stack is None else stackAxes(stack), thickness)
+        return None  # a mask is the preview itself
+
+    def _pointShown(self, point: Point, thickness: float) -> np.ndarray | None:
+        import numpy as np
+
+        return self.xyOf(np.asarray([point.position])) if self.holds(point.position, thickness) else None
+
+    def _boxShown(self, box: Box, axes: np.ndarray, thickness: float) -> np.ndarray | None:
+        """`axes`: the directions of its sides, unit vectors (3, 2), LPS."""
         import numpy as np
 
         first, second = np.asarray(box.first), np.asarray(box.second)
