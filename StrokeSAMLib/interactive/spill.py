@@ -62,6 +62,7 @@ class SpillFile:
         start, (head, *arrays) = self._places[key]
         self._file.seek(start)
         made = self._file.read(head)
+        # The file has no name, so that none but this process wrote it.
         return pickle.loads(made, buffers=[self._pages(length) for length in arrays])
 
     def _pages(self, length: int) -> mmap.mmap:

@@ -100,3 +100,14 @@ def only_segment(segmentationNode):
     segmentation = segmentationNode.GetSegmentation()
     assert segmentation.GetNumberOfSegments() == 1
     return segmentation.GetNthSegmentID(0)
+
+
+def segment_editor(scene, segmentation, volume, segmentId):
+    """A Segment Editor's node with these chosen, and Slicer's own logic on it."""
+    node, logic = scene.AddNewNodeByClass("vtkMRMLSegmentEditorNode"), slicer.vtkSlicerSegmentEditorLogic()
+    node.SetAndObserveSegmentationNode(segmentation)
+    node.SetAndObserveSourceVolumeNode(volume)
+    node.SetSelectedSegmentID(segmentId)
+    logic.SetMRMLScene(scene)
+    logic.SetSegmentEditorNode(node)
+    return node, logic

@@ -9,7 +9,7 @@ from helpers import dice
 slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")
 
-from nodes import ROTATION, add_linear_transform, add_volume, segment_array, world_of  # noqa: E402
+from nodes import ROTATION, add_linear_transform, add_volume, segment_array, segment_editor, world_of  # noqa: E402
 from test_mrml_interactive import MIDDLE, ball, box_of, grey, paint  # noqa: E402
 
 from StrokeSAMLib.interactive import Box, Point  # noqa: E402
@@ -27,13 +27,7 @@ class EditorWithoutQt:
 
     def __init__(self, scene, segmentationNode, volumeNode, segmentId):
         self.messages, self.progress, self.states = [], [], 0
-        self.node = scene.AddNewNodeByClass("vtkMRMLSegmentEditorNode")
-        self.node.SetAndObserveSegmentationNode(segmentationNode)
-        self.node.SetAndObserveSourceVolumeNode(volumeNode)
-        self.node.SetSelectedSegmentID(segmentId)
-        self.logic = slicer.vtkSlicerSegmentEditorLogic()
-        self.logic.SetMRMLScene(scene)
-        self.logic.SetSegmentEditorNode(self.node)
+        self.node, self.logic = segment_editor(scene, segmentationNode, volumeNode, segmentId)
         self.writes, self.ready = 0, True
 
     def showState(self):

@@ -15,7 +15,7 @@ from helpers import ROOT, dice
 slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")
 
-from nodes import add_volume, segment_array, world_of  # noqa: E402
+from nodes import add_volume, segment_array, segment_editor, world_of  # noqa: E402
 from test_effect import axial, box_of, xy_of  # noqa: E402
 from test_mrml_interactive import MIDDLE, ball, grey, paint  # noqa: E402
 
@@ -63,13 +63,7 @@ class Host:
     """qSlicerSegmentEditorScriptedEffect, as far as the effect calls it, on Slicer's own logic."""
 
     def __init__(self, scene, segmentation, volume, segmentId):
-        self.node = scene.AddNewNodeByClass("vtkMRMLSegmentEditorNode")
-        self.node.SetAndObserveSegmentationNode(segmentation)
-        self.node.SetAndObserveSourceVolumeNode(volume)
-        self.node.SetSelectedSegmentID(segmentId)
-        self.logic = slicer.vtkSlicerSegmentEditorLogic()
-        self.logic.SetMRMLScene(scene)
-        self.logic.SetSegmentEditorNode(self.node)
+        self.node, self.logic = segment_editor(scene, segmentation, volume, segmentId)
         self.effect, self.undoStates, self.visible = None, 0, True
 
     def parameterSetNode(self):
