@@ -100,10 +100,11 @@ def makeSampleVolume():
 class StrokeSAMParameterNode:
     """What is chosen in the panel, saved with the scene. See `StrokeSAMLib.ui.lesion_state.State`.
 
-    Each input of a method is a volume under the input's key; `options` has those that are not as by default, as JSON.
+    `method` is empty until one is chosen: the best for CT that can run here. Each input of a method is a volume under
+    the input's key; `options` has those that are not as by default, as JSON.
     """
 
-    method: str = "asymmetry"
+    method: str = ""
     ncct: vtkMRMLScalarVolumeNode
     dwi: vtkMRMLScalarVolumeNode
     adc: vtkMRMLScalarVolumeNode

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from StrokeSAMLib import cli_train, cli_weights
 from StrokeSAMLib.errors import Cancelled, OptionError, StrokeSAMError
-from StrokeSAMLib.lesion.registry import METHODS, find_method
+from StrokeSAMLib.lesion.registry import AUTO, METHODS, find_method
 from StrokeSAMLib.options import describe_options
 from StrokeSAMLib.terminal import monitoring, print_table
 from StrokeSAMLib.version import __version__
@@ -82,8 +82,10 @@ def common(
 
 @app.command()
 def segment(
-    method: Annotated[str, typer.Option(help="Method id; see `strokesam methods`.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The lesion's mask, on the scan's grid.")],
+    method: Annotated[
+        str, typer.Option(help="Method id; see `strokesam methods`. By default the best for the scan.")
+    ] = AUTO,
     ncct: Annotated[Path | None, typer.Option(help="Non-contrast CT: file, or folder of a DICOM series.")] = None,
     dwi: Annotated[Path | None, typer.Option(help="Diffusion-weighted image (trace; brain: b near 1000).")] = None,
     adc: Annotated[Path | None, typer.Option(help="ADC map, in any of its units.")] = None,
@@ -109,7 +111,7 @@ def segment(
     own = {"weights": weights, "device": device}
     options = {name: str(value) for name, value in own.items() if value is not None} | _settings(settings or [])
     with monitoring() as monitor:
-        result = commands.segment(find_method(method), given, outputs, options, monitor)
+        result = commands.segment(method, given, outputs, options, monitor)
     print(f"{summary(measure(result))} → {output}")
     for warning in result.warnings:
         print(f"note: {warning}", file=sys.stderr)

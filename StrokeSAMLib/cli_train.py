@@ -17,7 +17,12 @@ def train(
     network: Annotated[str, typer.Argument(help="ncct-unet or dwi-unet.")],
     anatomy: Annotated[Path, typer.Option(help="Folder of tissue maps: NAMEcsf, NAMEgrey, NAMEwhite, or labels.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for checkpoint, curve and weights.")],
-    minutes: Annotated[float, typer.Option(help="How long to train, in this run.", min=0.01)] = 60.0,
+    minutes: Annotated[
+        float | None, typer.Option(help="How long to train, in this run; by default an hour.", min=0.01)
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Stop after so many steps in all, however long they take.", min=1)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the synthetic patients and the first weights.", min=0)] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
 ) -> None:
@@ -35,5 +40,5 @@ def train(
 
     anatomies = read_anatomies(anatomy)
     with monitoring() as monitor:
-        state = run(Plan(network, minutes, seed, resume=resume), anatomies, output, monitor)
+        state = run(Plan(network, minutes, seed, steps, resume), anatomies, output, monitor)
     print(f"{network}: {state.step} steps → {output / f'{network}.safetensors'}")

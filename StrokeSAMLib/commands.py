@@ -17,7 +17,7 @@ from StrokeSAMLib.monitor import Monitor
 if TYPE_CHECKING:
     from StrokeSAMLib.evaluation import CaseMetrics
     from StrokeSAMLib.interactive import Session
-    from StrokeSAMLib.lesion import LesionResult, Method
+    from StrokeSAMLib.lesion import LesionResult
 
 
 @dataclass(frozen=True)
@@ -44,18 +44,22 @@ class Outputs:
 
 
 def segment(
-    method: Method, files: Mapping[str, Path], outputs: Outputs, options: Mapping[str, str], monitor: Monitor
+    method: str, files: Mapping[str, Path], outputs: Outputs, options: Mapping[str, str], monitor: Monitor
 ) -> LesionResult:
     """Read `files`, segment, and write `outputs`; nothing is written unless all of the work succeeds."""
-    method.check_inputs(files)
-    method.build_options(options)
+    from StrokeSAMLib.lesion import choose_method
+
+    chosen, why = choose_method(method, files)
+    chosen.check_inputs(files)
+    chosen.build_options(options)
     # An ADC map has NaN where nothing was measured; in any other image it is damage.
     images = {key: read_image(path, finite=key != "adc") for key, path in files.items()}
     outputs.check(files)
     try:
-        result = method.run(images, options, monitor)
+        result = chosen.run(images, options, monitor)
     except InputError as error:
         raise error.naming(files) from None
+    result = result.noting(why) if why else result
     write(result, outputs, files)
     return result
 
@@ -162,7 +166,6 @@ def demo(folder: Path, monitor: Monitor) -> tuple[LesionResult, float]:
     """Write a synthetic head CT with a known infarct into `folder`, segment it, and return the Dice against it."""
     from StrokeSAMLib.evaluation import dice
     from StrokeSAMLib.imaging.phantom import head_ct
-    from StrokeSAMLib.lesion import find_method
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -179,7 +182,7 @@ def demo(folder: Path, monitor: Monitor) -> tuple[LesionResult, float]:
         report=folder / "report.json",
         overview=folder / "overview.png",
     )
-    result = segment(find_method("asymmetry"), {"ncct": scan}, outputs, {}, monitor)
+    result = segment("asymmetry", {"ncct": scan}, outputs, {}, monitor)
     arrays = (sitk.GetArrayViewFromImage(image) > 0 for image in (phantom.lesion, result.mask))
     return result, dice(*arrays)
 

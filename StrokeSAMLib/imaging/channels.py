@@ -9,6 +9,8 @@ from StrokeSAMLib.imaging.morphology import masked_gaussian
 
 # The grid of the networks, mm: voxels of 0.03 ml, a third of the smallest lesion worth a report.
 GRID_MM = 3.0
+# The networks halve their grid three times: every side is a multiple of this.
+MULTIPLE = 8
 _TISSUE_HU = (18.0, 55.0)
 _HU_UNIT = 10.0
 _MOST_HU = 3.0
@@ -16,6 +18,21 @@ _SMOOTHING_MM = 4.0
 _DIFFERENCE_UNIT = 4.0
 _MOST_SIGNAL = 6.0
 _MOST_ADC = 3.0
+
+
+def brain_box(brain: np.ndarray) -> tuple[slice, ...]:
+    """What the networks are shown of an array (k, j, i): the brain's bounding box, its sides rounded up to `MULTIPLE`.
+
+    Args:
+        brain: bool, not empty; its own sides are multiples of `MULTIPLE`.
+    """
+    box = []
+    for axis, count in enumerate(brain.shape):
+        there = np.flatnonzero(brain.any(axis=tuple({0, 1, 2} - {axis})))
+        size = -(-(int(there[-1]) + 1 - int(there[0])) // MULTIPLE) * MULTIPLE
+        start = max(0, min((int(there[0]) + int(there[-1]) + 1 - size) // 2, count - size))
+        box.append(slice(start, start + size))
+    return tuple(box)
 
 
 def ct_channels(hu: np.ndarray, mirrored: np.ndarray, brain: np.ndarray, spacing: Spacing) -> np.ndarray:

@@ -45,6 +45,23 @@ def shrink(image: sitk.Image, least_mm: Spacing) -> sitk.Image:
     return sitk.BinShrink(image, factors) if max(factors) > 1 else image
 
 
+def cubic_grid(image: sitk.Image, spacing_mm: float, multiple: int = 1) -> sitk.Image:
+    """An empty image, UInt8, of cubic voxels with the axes and the middle of `image`, which it covers.
+
+    Args:
+        multiple: every side is a multiple of so many voxels.
+    """
+    extent = np.asarray(image.GetSize()) * np.asarray(image.GetSpacing())
+    size = np.maximum(np.ceil(extent / (spacing_mm * multiple)), 1).astype(int) * multiple
+    grid = sitk.Image(size.tolist(), sitk.sitkUInt8)
+    grid.SetSpacing([spacing_mm] * 3)
+    grid.SetDirection(image.GetDirection())
+    middle = image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in image.GetSize()])
+    axes = np.asarray(image.GetDirection()).reshape(3, 3)
+    grid.SetOrigin((np.asarray(middle) - axes @ ((size - 1) / 2 * spacing_mm)).tolist())
+    return grid
+
+
 def resample_like(
     image: sitk.Image, reference: sitk.Image, interpolator: int = sitk.sitkLinear, outside: float = 0.0
 ) -> sitk.Image:

@@ -13,7 +13,7 @@ import scipy.ndimage as ndi
 import scipy.optimize
 import SimpleITK as sitk
 
-from StrokeSAMLib.imaging.geometry import array_spacing, like, resample_like
+from StrokeSAMLib.imaging.geometry import array_spacing, cubic_grid, like, resample_like
 from StrokeSAMLib.imaging.morphology import dilate, gaussian
 from StrokeSAMLib.imaging.plane import Plane
 from StrokeSAMLib.monitor import Monitor
@@ -22,6 +22,7 @@ _COARSE_MM = 6.0
 _FINE_MM = 4.0
 _REGISTRATION_MM = 3.0
 _NOWHERE = -1000.0
+_POOR_MATCH = 0.5
 # SimpleITK's own default is the clock's time: no two runs would agree.
 _SAMPLING_SEED = 1
 # Rotations of the head (degrees) tried before the fine search; scanners' head holders allow less.
@@ -46,6 +47,12 @@ class Mirror:
     def image_of(self, image: sitk.Image, outside: float) -> sitk.Image:
         """`image` seen in the mirror, on its own grid: its value at x is the image's at ``transform(x)``."""
         return sitk.Resample(image, image, self.transform, sitk.sitkLinear, outside)
+
+    def doubts(self) -> list[str]:
+        """A line where scan and mirror image are too unlike to be compared."""
+        if self.correlation >= _POOR_MATCH:  # of a brain without structure it is NaN
+            return []
+        return [f"the mirror image matches poorly (correlation {self.correlation:.2f}): check the result"]
 
 
 def find_mirror(structure: sitk.Image, brain: sitk.Image, deformable: bool, monitor: Monitor) -> Mirror:
@@ -116,16 +123,8 @@ def _reflection(plane: Plane) -> sitk.AffineTransform:
 
 def _isotropic(image: sitk.Image, spacing: float) -> sitk.Image:
     """`image`, Float32, smoothed as its new grid of cubic voxels asks for."""
-    extent = np.asarray(image.GetSize()) * np.asarray(image.GetSpacing())
-    size = np.maximum(np.ceil(extent / spacing), 1).astype(int)
     array = gaussian(sitk.GetArrayFromImage(image), spacing / 2.355, array_spacing(image))
-    grid = sitk.Image(size.tolist(), sitk.sitkFloat32)
-    grid.SetSpacing([spacing] * 3)
-    grid.SetDirection(image.GetDirection())
-    middle = image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in image.GetSize()])
-    axes = np.asarray(image.GetDirection()).reshape(3, 3)
-    grid.SetOrigin((np.asarray(middle) - axes @ ((size - 1) / 2 * spacing)).tolist())
-    return resample_like(like(array, image), grid)
+    return resample_like(like(array, image), cubic_grid(image, spacing))
 
 
 def _centroid(brain: sitk.Image) -> np.ndarray:

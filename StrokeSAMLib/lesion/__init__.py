@@ -1,10 +1,10 @@
 """Automatic methods: one file a method, one registry.
 
 from StrokeSAMLib.lesion import segment
-result = segment({"ncct": image}, method="asymmetry")
+result = segment({"ncct": image})
 """
 
-from StrokeSAMLib.lesion.registry import METHODS, Input, Method, find_method, segment
+from StrokeSAMLib.lesion.registry import AUTO, METHODS, Input, Method, choose_method, find_method, segment
 from StrokeSAMLib.lesion.result import LesionResult
 
-__all__ = ["METHODS", "Input", "LesionResult", "Method", "find_method", "segment"]
+__all__ = ["AUTO", "METHODS", "Input", "LesionResult", "Method", "choose_method", "find_method", "segment"]

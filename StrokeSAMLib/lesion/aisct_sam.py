@@ -27,7 +27,7 @@ from StrokeSAMLib.imaging.nnunet import Fingerprint, resize, shape_at
 from StrokeSAMLib.interactive.memory import in_words
 from StrokeSAMLib.lesion.head import Head
 from StrokeSAMLib.lesion.network import Asked, NetworkOptions, ask, made_by
-from StrokeSAMLib.lesion.result import LesionResult
+from StrokeSAMLib.lesion.result import LesionResult, no_lesion
 from StrokeSAMLib.lesion.windows import mirrored_mean, places, slide
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.nets.aisct_sam import AisctSam
@@ -40,7 +40,6 @@ WINDOW = (20, 256, 256)
 SPACING_MM = (3.0, 0.4375, 0.4375)
 # Of one real lesion, in place of the training set's: the checkpoint's own are taken wherever they are found.
 SUBSTITUTE = Fingerprint(low=14.0, high=41.0, mean=26.37, sd=5.15)
-_POOR_MATCH = 0.5
 # Measured on a CPU: the network, with the copies that bfloat16 makes, and what it takes for each window.
 _MODEL_BYTES, _WINDOW_BYTES = 1_600_000_000, 1_600_000_000
 _PUBLISHED = "nnU-Net's inference"
@@ -67,7 +66,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     check_volume(ncct, "ncct")
     hounsfield, notes = to_hounsfield(ncct, "ncct")
     monitor.step(0.01, "loading the network")
-    network = ask("aisct-sam", AisctSam, options, notes.append, lambda model: pack_linear_layers(model.image_encoder))
+    network = ask("aisct-sam", AisctSam, options, notes.append, prepare)
     fingerprints, doubts = _fingerprints(options)
     monitor.step(0.05, "finding the brain")
     head = Head(hounsfield)
@@ -87,8 +86,15 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         method="aisct-sam",
         options=_record(options, network, fingerprints, mirror),
         images={"ncct": hounsfield},
-        warnings=tuple(notes + doubts + _remarks(mask, mirror)),
+        warnings=tuple(notes + doubts + mirror.doubts() + no_lesion(mask)),
     )
+
+
+def prepare(model: AisctSam, precision: str) -> None:
+    """Make it quick on a CPU."""
+    model.spg.quicken()
+    if precision == "float32":
+        pack_linear_layers(model.image_encoder)
 
 
 @dataclass(frozen=True)
@@ -168,9 +174,3 @@ def _record(
         "fingerprints": [asdict(one) for one in fingerprints],
         "mirror_correlation": mirror.correlation,
     }
-
-
-def _remarks(mask: sitk.Image, mirror: Mirror) -> list[str]:
-    poor = not mirror.correlation >= _POOR_MATCH  # of a brain without structure it is NaN
-    remarks = [f"the mirror image matches poorly (correlation {mirror.correlation:.2f}): check the result"] * poor
-    return remarks if _array(mask).any() else [*remarks, "no lesion found"]

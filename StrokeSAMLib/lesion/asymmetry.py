@@ -45,7 +45,6 @@ _TISSUE_SMOOTHING_MM = 1.0
 _LEAST_SUPPORT = 0.3
 # Sulci this much darker than tissue belong to a lesion that surrounds them; darker ones are open CSF, HU.
 _SULCI_HU = 8.0
-_POOR_MATCH = 0.5
 _WEAK = 2.0
 
 
@@ -169,9 +168,7 @@ def _score(difference: np.ndarray, threshold: float) -> np.ndarray:
 
 
 def _doubts(mirror: Mirror, difference: np.ndarray, known: np.ndarray, lesion: np.ndarray) -> list[str]:
-    doubts = []
-    if mirror.correlation < _POOR_MATCH:
-        doubts.append(f"the mirror image matches poorly (correlation {mirror.correlation:.2f}): check the result")
+    doubts = mirror.doubts()
     if not lesion.any():
         return [*doubts, "no lesion found: no hypodensity of sufficient size and depth"]
     elsewhere = difference[known & ~lesion]

@@ -18,6 +18,8 @@ from StrokeSAMLib.options import option
 from StrokeSAMLib.weights.checkpoint import load_weights, read_checkpoint
 from StrokeSAMLib.weights.lookup import checkpoint_of
 
+Prepare = Callable[[nn.Module, str], None]
+
 
 @dataclass(frozen=True)
 class NetworkOptions:
@@ -39,7 +41,7 @@ class Asked:
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto", "float32" or "bfloat16", of matrix products.
         told: is given a line where the work had to go to the CPU.
-        pack: prepares the model for float32 on the CPU.
+        prepare: given the model and its precision, before it runs on the CPU.
     """
 
     def __init__(
@@ -48,9 +50,9 @@ class Asked:
         device: str,
         precision: str,
         told: Callable[[str], None],
-        pack: Callable[[nn.Module], None] = lambda model: None,
+        prepare: Prepare = lambda model, precision: None,
     ):
-        self._told, self._pack, self._wanted = told, pack, precision
+        self._told, self._prepare, self._wanted = told, prepare, precision
         self._use(model, choose_device(device))
 
     @property
@@ -98,8 +100,8 @@ class Asked:
     def _use(self, model: nn.Module, device: str) -> None:
         self._device, self._precision = device, choose_precision(self._wanted, device)
         self._model = model.to(device)
-        if device == "cpu" and self._precision == "float32":
-            self._pack(self._model)
+        if device == "cpu":
+            self._prepare(self._model, self._precision)
 
 
 def loaded(build: Callable[[], nn.Module], weights: Path) -> nn.Module:
@@ -122,13 +124,13 @@ def ask(
     build: Callable[[], nn.Module],
     options: NetworkOptions,
     told: Callable[[str], None],
-    pack: Callable[[nn.Module], None] = lambda model: None,
+    prepare: Prepare = lambda model, precision: None,
 ) -> Asked:
     """The network of a method, as its options want it.
 
     Args:
         method: its id, and that of its own weights.
-        build, told, pack: of `loaded` and `Asked`.
+        build, told, prepare: of `loaded` and `Asked`.
 
     Raises:
         InputError: no weights, or such as cannot be used.
@@ -138,7 +140,7 @@ def ask(
         model = randomised(build, options.random_weights)
     else:
         model = loaded(build, checkpoint_of("method", method, options.weights))
-    return Asked(model, options.device, options.precision, told, pack)
+    return Asked(model, options.device, options.precision, told, prepare)
 
 
 def made_by(network: Asked, method: str, options: NetworkOptions) -> dict[str, object]:

@@ -6,7 +6,7 @@ import dataclasses
 import importlib
 import importlib.util
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +110,29 @@ class Method:
 
 
 _NETWORK = ("torch", "segment_anything", "monai")
+_DIFFUSION = (Input("dwi", "DWI (trace, b≈1000)"), Input("adc", "ADC"), Input("b0", "b=0 image"))
+_COMPACT = ("torch", "safetensors")
 METHODS: tuple[Method, ...] = (
+    Method(
+        id="ncct-unet",
+        title="NCCT: compact U-Net (weights included)",
+        summary="A small network trained on synthetic strokes, on the scan and its registered mirror image.",
+        inputs=(Input("ncct", "Non-contrast CT"),),
+        needs=(("ncct",),),
+        module="ncct_unet",
+        packages=_COMPACT,
+        weights=True,
+    ),
+    Method(
+        id="dwi-unet",
+        title="DWI + ADC: compact U-Net (weights included)",
+        summary="A small network trained on synthetic strokes, on DWI and ADC.",
+        inputs=_DIFFUSION,
+        needs=(("dwi",), ("adc", "b0")),
+        module="dwi_unet",
+        packages=_COMPACT,
+        weights=True,
+    ),
     Method(
         id="asymmetry",
         title="NCCT: left–right asymmetry (no weights)",
@@ -123,7 +145,7 @@ METHODS: tuple[Method, ...] = (
         id="diffusion",
         title="DWI + ADC: diffusion restriction (no weights)",
         summary="Low ADC and high DWI signal, grown from sure seeds by hysteresis.",
-        inputs=(Input("dwi", "DWI (trace, b≈1000)"), Input("adc", "ADC"), Input("b0", "b=0 image")),
+        inputs=_DIFFUSION,
         needs=(("dwi",), ("adc", "b0")),
         module="diffusion",
     ),
@@ -156,6 +178,11 @@ METHODS: tuple[Method, ...] = (
 )
 
 
+AUTO = "auto"
+# For the image that is given: the network that ships, and the rule in its place where it cannot run.
+_AUTOMATIC = {"ncct": ("ncct-unet", "asymmetry"), "dwi": ("dwi-unet", "diffusion")}
+
+
 def find_method(id: str) -> Method:
     """The method called `id`.
 
@@ -168,18 +195,39 @@ def find_method(id: str) -> Method:
     raise OptionError(f"there is no method '{id}'; the methods are: {', '.join(m.id for m in METHODS)}")
 
 
+def choose_method(id: str, given: Collection[str]) -> tuple[Method, str]:
+    """The method called `id`; for "auto" the best that can run here for the inputs `given`, and why it was chosen.
+
+    Raises:
+        OptionError: there is none called so.
+        InputError: "auto", and the inputs do not say what to segment.
+    """
+    if id != AUTO:
+        return find_method(id), ""
+    keys = [key for key in _AUTOMATIC if key in given]
+    if len(keys) != 1:
+        here = " and ".join(keys) or "neither"
+        raise InputError(f"name a method, or give one of {' and '.join(_AUTOMATIC)}; {here} was given")
+    network, rule = map(find_method, _AUTOMATIC[keys[0]])
+    lack = network.readiness().removeprefix("no: ")
+    if lack == "yes":
+        return network, f"method {network.id}: the default for {keys[0]}"
+    return rule, f"method {rule.id}: {network.id}, the default for {keys[0]}, {lack}"
+
+
 def segment(
     inputs: Mapping[str, sitk.Image],
-    method: str,
+    method: str = AUTO,
     progress: ProgressCallback | None = None,
     cancel: threading.Event | None = None,
     **options: Any,
 ) -> LesionResult:
-    """Segment the lesion in `inputs`, images by key ("ncct", "dwi", "adc", "b0", …), with the method called `method`.
+    """Segment the lesion in `inputs`, images by key ("ncct", "dwi", "adc", "b0", …).
 
     Args:
         inputs: images in patient space (LPS, millimetres); CT in Hounsfield units.
-        method: a method id, such as "asymmetry" (see `METHODS`).
+        method: a method id, such as "asymmetry" (see `METHODS`); "auto" for the best that can run here, which the
+            result's first warning then names.
         progress: called as ``progress(fraction, text)``.
         cancel: set it from another thread to stop the work.
         options: the method's options by name; unknown names and values out of range are refused.
@@ -189,4 +237,6 @@ def segment(
         OptionError: an unknown method or option, or a bad value.
         Cancelled: `cancel` was set.
     """
-    return find_method(method).run(inputs, options, Monitor(progress, cancel))
+    chosen, why = choose_method(method, inputs)
+    result = chosen.run(inputs, options, Monitor(progress, cancel))
+    return result.noting(why) if why else result

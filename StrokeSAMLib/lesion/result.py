@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,3 +34,14 @@ class LesionResult:
     options: dict[str, Any]
     images: dict[str, sitk.Image]
     warnings: tuple[str, ...] = field(default=())
+
+    def noting(self, line: str) -> LesionResult:
+        """The same with one more warning, before the others."""
+        return replace(self, warnings=(line, *self.warnings))
+
+
+def no_lesion(mask: sitk.Image) -> list[str]:
+    """A line where the mask is empty."""
+    import SimpleITK as sitk
+
+    return [] if sitk.GetArrayViewFromImage(mask).any() else ["no lesion found"]

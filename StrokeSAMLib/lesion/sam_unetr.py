@@ -19,7 +19,7 @@ from StrokeSAMLib.imaging.geometry import canonical, like, mask_like, overlap, r
 from StrokeSAMLib.imaging.plane import Plane
 from StrokeSAMLib.interactive.memory import in_words
 from StrokeSAMLib.lesion.network import NetworkOptions, ask, made_by
-from StrokeSAMLib.lesion.result import LesionResult
+from StrokeSAMLib.lesion.result import LesionResult, no_lesion
 from StrokeSAMLib.lesion.windows import slide
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.nets.packed import pack_linear_layers
@@ -54,9 +54,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     scan = Prostate.of(inputs)
     monitor.step(0.01, "loading the network")
     notes: list[str] = []
-    network = ask(
-        "sam-unetr", SamUnetr, options, notes.append, lambda model: pack_linear_layers(model.image_encoder_vit)
-    )
+    network = ask("sam-unetr", SamUnetr, options, notes.append, _prepare)
     channels = scan.channels()
     need = _MODEL_BYTES + min(options.batch, channels.shape[1]) * _SLICE_BYTES + 4 * channels.nbytes
     monitor.step(0.1, f"{channels.shape[1]} slices; {in_words(need)} of memory needed on {network.device}")
@@ -71,7 +69,6 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     )
     score = resample_like(scan.probability(logits), t2w)
     mask = sitk.Cast(score >= options.threshold, sitk.sitkUInt8)
-    found = sitk.GetArrayViewFromImage(mask).any()
     return LesionResult(
         mask=mask,
         score=score,
@@ -80,8 +77,13 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         method="sam-unetr",
         options=made_by(network, "sam-unetr", options),
         images={key: resample_like(inputs[key], t2w) for key in _IMAGES},
-        warnings=tuple(notes if found else [*notes, "no lesion found"]),
+        warnings=(*notes, *no_lesion(mask)),
     )
+
+
+def _prepare(model: SamUnetr, precision: str) -> None:
+    if precision == "float32":
+        pack_linear_layers(model.image_encoder_vit)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class StrokeSAMLogic:
     def segmentLesion(
         self,
         inputs: Mapping[str, slicer.vtkMRMLScalarVolumeNode],
-        method: str = "asymmetry",
+        method: str = "auto",
         segmentationNode: slicer.vtkMRMLSegmentationNode | None = None,
         segmentId: str | None = None,
         progress: Callable[[float, str], None] | None = None,
@@ -88,7 +88,7 @@ class StrokeSAMLogic:
 
         Args:
             inputs: volume nodes by key: "ncct", or "dwi" with "adc" or "b0".
-            method: id of the method (see `StrokeSAMLib.lesion.METHODS`).
+            method: id of the method (see `StrokeSAMLib.lesion.METHODS`); "auto" for the best that can run here.
             segmentationNode: written to; by default a new one beside the first volume, with its geometry.
             segmentId: the segment to replace; by default one is added.
             progress: called as ``progress(fraction, text)``.
@@ -110,12 +110,12 @@ class StrokeSAMLogic:
 
     def prepare(self, inputs: Mapping[str, slicer.vtkMRMLScalarVolumeNode], method: str, **options: Any) -> Request:
         """Take the volumes as they are now out of the scene. Main thread."""
-        from StrokeSAMLib.lesion import find_method
+        from StrokeSAMLib.lesion import choose_method
 
-        chosen = find_method(method)
+        given = {key: node for key, node in inputs.items() if node is not None}
+        chosen, _ = choose_method(method, given)
         if chosen.organ != "brain":
             raise OptionError(f"method {method} is of the {chosen.organ}: use the command or the library")
-        given = {key: node for key, node in inputs.items() if node is not None}
         chosen.check_inputs(given)
         chosen.build_options(options)
         for node in given.values():

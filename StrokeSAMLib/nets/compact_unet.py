@@ -9,8 +9,6 @@ import torch.nn.functional as F
 from torch import nn
 
 WIDTHS = (16, 32, 64, 128)
-# Every side of its input must be a multiple of this.
-MULTIPLE = 2 ** (len(WIDTHS) - 1)
 _GROUPS = 8
 CHANNELS = {"ncct-unet": 3, "dwi-unet": 2}
 
@@ -28,8 +26,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, channels, k, j, i) to (batch, width, …)."""
-        inner = F.relu(self.first_norm(self.first(x)))
-        return F.relu(self.shortcut(x) + self.second_norm(self.second(inner)))
+        inner = F.relu(self.first_norm(self.first(x)), inplace=True)
+        return F.relu(self.second_norm(self.second(inner)) + self.shortcut(x), inplace=True)
 
 
 class CompactUNet(nn.Module):
@@ -45,7 +43,7 @@ class CompactUNet(nn.Module):
         self.head = nn.Conv3d(widths[0], 1, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits (batch, 1, k, j, i) of (batch, channel, k, j, i), whose sides are multiples of `MULTIPLE`."""
+        """Logits (batch, 1, k, j, i) of (batch, channel, k, j, i), whose sides are multiples of 8."""
         levels = []
         for block in self.down:
             x = block(x)

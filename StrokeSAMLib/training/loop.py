@@ -12,17 +12,19 @@ import torch
 
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.files import replacing
+from StrokeSAMLib.imaging.channels import brain_box
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.nets.devices import choose_device
 from StrokeSAMLib.nets.precision import PRECISIONS, choose_precision
 from StrokeSAMLib.training.curve import write_curve
 from StrokeSAMLib.training.loss import dice_and_bce
 from StrokeSAMLib.training.state import State, begin, resume, save
-from StrokeSAMLib.training.synthesis import Anatomy, patient
+from StrokeSAMLib.training.synthesis import Anatomy, Patient, patient
 
 _BATCH = 2
 _MOST_GRADIENT = 1.0
 _SAVE_EVERY = 50
+_HOUR = 60.0
 # Seeds of patients, so far apart that two trainings share none.
 _SEEDS_APART = 10_000_000
 
@@ -33,16 +35,22 @@ class Plan:
 
     Attributes:
         id: "ncct-unet" or "dwi-unet".
-        minutes: of this run; a resumed training goes on for as long again.
+        minutes: of this run, and a resumed training goes on for as long again; None for an hour, or for no limit where
+            there is one of steps.
         steps: stop after so many in all, however long they take; None for no limit.
         resume: go on from the checkpoint in the folder.
     """
 
     id: str
-    minutes: float = 60.0
+    minutes: float | None = None
     seed: int = 1
     steps: int | None = None
     resume: bool = False
+
+    def done(self, state: State, minutes: float) -> float:
+        """How much of it is done, 0…1, after so many minutes of this run."""
+        most = self.minutes or (_HOUR if self.steps is None else float("inf"))
+        return min(1.0, max(minutes / most, state.step / self.steps if self.steps else 0.0))
 
 
 def train(plan: Plan, anatomies: Sequence[Anatomy], folder: Path, monitor: Monitor) -> State:
@@ -61,8 +69,8 @@ def train(plan: Plan, anatomies: Sequence[Anatomy], folder: Path, monitor: Monit
     state = resume(checkpoint, plan.id, plan.seed, device) if plan.resume else begin(plan.id, plan.seed, device)
     precision = _precision(device)
     start = time.monotonic()
-    while (elapsed := (time.monotonic() - start) / 60) < plan.minutes and state.step != plan.steps:
-        monitor.step(elapsed / plan.minutes, f"step {state.step}, loss {np.mean(state.losses[-50:] or [np.nan]):.3f}")
+    while (done := plan.done(state, (time.monotonic() - start) / 60)) < 1:
+        monitor.step(done, f"step {state.step}, loss {np.mean(state.losses[-50:] or [np.nan]):.3f}")
         _step(state, anatomies, device, precision)
         if state.step % _SAVE_EVERY == 0:
             save(state, checkpoint)
@@ -81,20 +89,26 @@ def _precision(device: str) -> torch.dtype:
 
 def _step(state: State, anatomies: Sequence[Anatomy], device: str, precision: torch.dtype) -> None:
     first = _SEEDS_APART * state.seed + _BATCH * state.step
-    patients = [patient(state.id, anatomies, first + n) for n in range(_BATCH)]
-    channels = torch.from_numpy(np.stack([each.channels for each in patients])).to(device)
-    truth = torch.from_numpy(np.stack([each.lesion for each in patients])[:, None]).to(device, torch.float32)
-    channels = channels.contiguous(memory_format=torch.channels_last_3d)
     state.set_rate()
-    with torch.autocast(device, dtype=precision, enabled=precision != torch.float32):
-        logits = state.network(channels)
-    loss = dice_and_bce(logits, truth)
     state.optimiser.zero_grad()
-    loss.backward()
+    # One after the other, since the boxes of their brains differ.
+    losses = [_learn(state, patient(state.id, anatomies, first + n), device, precision) for n in range(_BATCH)]
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), _MOST_GRADIENT)
     state.optimiser.step()
-    state.losses.append(float(loss.detach()))
+    state.losses.append(float(np.mean(losses)))
     state.follow()
+
+
+def _learn(state: State, case: Patient, device: str, precision: torch.dtype) -> float:
+    """Add the gradient of one patient; the loss."""
+    box = brain_box(case.brain)
+    channels = torch.from_numpy(case.channels[(slice(None), *box)])[None].to(device)
+    truth = torch.from_numpy(case.lesion[box])[None, None].to(device, torch.float32)
+    with torch.autocast(device, dtype=precision, enabled=precision != torch.float32):
+        logits = state.network(channels.contiguous(memory_format=torch.channels_last_3d))
+    loss = dice_and_bce(logits, truth, state.id)
+    (loss / _BATCH).backward()
+    return float(loss.detach())
 
 
 def _write_weights(state: State, path: Path) -> None:

@@ -15,7 +15,7 @@ from StrokeSAMLib.weights.checkpoint import load_weights
 
 _DECAY = 0.998
 _LEARNING_RATE = 2e-3
-_WARM_UP, _CONSTANT = 30, 400
+_WARM_UP, _CONSTANT = 30, 800
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from StrokeSAMLib.errors import Cancelled, OptionError, StrokeSAMError
 from StrokeSAMLib.files import replacing
 from StrokeSAMLib.jobs import Job, Worker
-from StrokeSAMLib.lesion.registry import METHODS, Method, find_method
+from StrokeSAMLib.lesion.registry import AUTO, METHODS, Method, choose_method, find_method
 from StrokeSAMLib.ui.lesion_state import State, inputsOf, optionsOf, setOptions
 from StrokeSAMLib.ui.lesion_work import Outcome, segmentAndReport
 from StrokeSAMLib.ui.option_rows import OptionRow, describeOptions, withValues
@@ -331,11 +331,11 @@ def _keys(method: Method) -> tuple[str, ...]:
 
 
 def _known(id: str) -> Method:
-    """The method called `id`; the first, where a scene names one that is not here."""
+    """The method called `id`; where none is chosen, or a scene names one that is not here, the best for CT."""
     try:
         return find_method(id)
     except OptionError:
-        return OFFERED[0]
+        return choose_method(AUTO, ("ncct",))[0]
 
 
 def _missing(method: Method) -> list[str]:

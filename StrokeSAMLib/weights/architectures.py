@@ -25,6 +25,7 @@ _SAM = {
     "lite-medsam": "lite_medsam",
     "swift-medsam": "swift_medsam",
 }
+_COMPACT = ("ncct-unet", "dwi-unet")
 
 
 def check_weights(entry: Entry, path: Path, name: str) -> bool:
@@ -66,6 +67,13 @@ def network(architecture: str) -> torch.nn.Module | None:
             # Without memory for the weights.
             with torch.device("meta"):
                 return getattr(sam_models, _SAM[architecture])()
+        if architecture in _COMPACT:
+            import torch
+
+            from StrokeSAMLib.nets.compact_unet import build as build_compact
+
+            with torch.device("meta"):
+                return build_compact(architecture)
         if architecture == "aisct-sam":
             import torch
 

@@ -6,6 +6,7 @@ import functools
 import json
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from StrokeSAMLib.errors import InputError, OptionError
@@ -30,10 +31,13 @@ class Entry:
     citation: str
     modality: tuple[str, ...]
     memory_bytes: int
+    shipped: bool = False
 
     @property
     def command(self) -> str:
-        """The command that puts it into the store."""
+        """What puts it into the store: a command, for all but what ships with StrokeSAM."""
+        if self.shipped:
+            return "install StrokeSAM again"
         return f"strokesam weights {f'import {self.id} FILE' if self.url is None else f'fetch {self.id}'}"
 
     def source(self) -> str:
@@ -42,6 +46,8 @@ class Entry:
         Raises:
             InputError: it cannot be fetched; the text says where a person finds it.
         """
+        if self.shipped:
+            raise InputError(f"{self.id} ships with StrokeSAM: there is nothing to fetch")
         if self.url is None:
             how = f"download it from {self.page}, then run: {self.command}"
             raise InputError(f"{self.id} cannot be fetched, it is {self.obstacle}: {how}")
@@ -54,6 +60,11 @@ def catalogue() -> dict[str, Entry]:
     rows = json.loads(_resource("catalogue.json"))["weights"]
     lists = ("used_by", "modality")
     return {row["id"]: Entry(**{**row, **{name: tuple(row[name]) for name in lists}}) for row in rows}
+
+
+def shipped_file(entry: Entry) -> Path:
+    """Where weights that ship with StrokeSAM lie."""
+    return Path(__file__).parent / "shipped" / f"{entry.id}.safetensors"
 
 
 def schema() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.files import TEMPORARY, file_hash, replacing
-from StrokeSAMLib.weights.catalogue import Entry, catalogue, find_weights
+from StrokeSAMLib.weights.catalogue import Entry, catalogue, find_weights, shipped_file
 
 VARIABLE = "STROKESAM_WEIGHTS"
 _ABANDONED_S = 24 * 3600
@@ -45,9 +45,11 @@ class Store:
         return self.folder / f"{id}.pt"
 
     def find(self, id: str) -> Path | None:
-        """The file of the weights called `id`, or None."""
+        """The file of the weights called `id`, in the folder or, if they ship, beside this one; or None."""
+        entry = catalogue().get(id)
+        path = shipped_file(entry) if entry is not None and entry.shipped else self.path(id)
         try:
-            return self.path(id) if self.path(id).is_file() else None
+            return path if path.is_file() else None
         except OSError:
             return None
 
@@ -63,8 +65,11 @@ class Store:
             source: where it comes from, for errors and for the record beside it.
 
         Raises:
-            InputError: another size or SHA-256 than the catalogue's, or a folder or disk that cannot take it.
+            InputError: another size or SHA-256 than the catalogue's, or a folder or disk that cannot take it; or
+                weights that ship, which have no place in a store.
         """
+        if entry.shipped:
+            raise InputError(f"{entry.id} ships with StrokeSAM: a file of your own is used by --weights FILE")
         self._prepare(entry)
         with replacing(self.path(entry.id)) as temporary:
             yield temporary
@@ -107,7 +112,10 @@ class Store:
         Raises:
             InputError: they are not here, or cannot be deleted.
         """
-        path = self._present(find_weights(id))
+        entry = find_weights(id)
+        if entry.shipped:
+            raise InputError(f"{id} ships with StrokeSAM: it is not deleted")
+        path = self._present(entry)
         try:
             path.unlink()
             self._record(id).unlink(missing_ok=True)

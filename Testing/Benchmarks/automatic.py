@@ -1,4 +1,4 @@
-"""The rules against plain rules: Dice on the same cases in one run, and the whole scan's time and memory.
+"""Rules, the networks that ship, and plain rules: Dice on the same cases in one run, a whole scan's time and memory.
 
 Peers: for NCCT the mirror difference below −3 HU of a 3 mm Gaussian within tissue of 15–60 HU, 4 mm from the brain's
 edge, at least 3 ml, with the same brain mask and mid-sagittal plane; for diffusion ADC < 800 × 10⁻⁶ mm²/s in the
@@ -85,18 +85,40 @@ def templates() -> list[tuple[str, sitk.Image, sitk.Image]]:
     return cases
 
 
+def healthy() -> list[tuple[str, sitk.Image]]:
+    """Heads without a lesion."""
+    cases = [(f"phantom {seed} without a lesion", head_ct(seed, infarct=None).ncct) for seed in (31, 32)]
+    path = DATA / "ct" / "template_with_skull_2mm.nii.gz"
+    if path.exists():
+        template = sitk.ReadImage(str(path))
+        hu = sitk.GetArrayFromImage(template)
+        noise = 3.5 * np.random.default_rng(9).standard_normal(hu.shape)
+        scan = np.where(np.abs(hu) < 1e-3, -1000, hu) + noise
+        cases.append(("template without a lesion", like(scan.astype(np.float32), template)))
+    return cases
+
+
+def volume_ml(mask: sitk.Image) -> float:
+    """Of a mask."""
+    return float(sitk.GetArrayViewFromImage(mask).sum() * np.prod(mask.GetSpacing()) / 1000)
+
+
+def line(name: str, figures: dict[str, float], form: str = ".2f") -> None:
+    """Print a row of the table."""
+    print(f"{name:36}" + "".join(f"   {who} {figure:{form}}" for who, figure in figures.items()), flush=True)
+
+
 def compare_ncct() -> None:
-    """Dice of the method and of its peer, a line a case, and their means."""
+    """Dice of the methods and of their peer, a line a case, and their means; false millilitres without a lesion."""
     figures = []
     for name, scan, truth in phantoms() + templates():
-        start = time.perf_counter()
-        ours = dice(segment({"ncct": scan}, "asymmetry").mask, truth)
-        seconds = time.perf_counter() - start
-        plain = dice(plain_ncct(scan), truth)
-        figures.append((ours, plain))
-        print(f"{name:36} asymmetry {ours:.3f}   plain rule {plain:.3f}   {seconds:5.1f} s", flush=True)
-    means = np.mean(figures, axis=0)
-    print(f"{'mean':36} asymmetry {means[0]:.3f}   plain rule {means[1]:.3f}   ratio {means[0] / means[1]:.2f}")
+        found = {id: dice(segment({"ncct": scan}, id).mask, truth) for id in ("asymmetry", "ncct-unet")}
+        figures.append({**found, "plain rule": dice(plain_ncct(scan), truth)})
+        line(name, figures[-1])
+    line("mean", {who: float(np.mean([each[who] for each in figures])) for who in figures[0]})
+    for name, scan in healthy():
+        found = {id: volume_ml(segment({"ncct": scan}, id).mask) for id in ("asymmetry", "ncct-unet")}
+        line(f"{name}, ml", {**found, "plain rule": volume_ml(plain_ncct(scan))}, ".1f")
 
 
 def compare_diffusion() -> None:
@@ -108,22 +130,24 @@ def compare_diffusion() -> None:
     dwi, b0, truth, brain = (
         sitk.ReadImage(str(folder / f"subject01_{name}.nii.gz")) for name in ("dwi", "b0", "lesion_dagmnet", "brain")
     )
-    ours = dice(segment({"dwi": dwi, "b0": b0}, "diffusion").mask, truth)
+    found = {id: dice(segment({"dwi": dwi, "b0": b0}, id).mask, truth) for id in ("diffusion", "dwi-unet")}
     signals = [np.maximum(sitk.GetArrayFromImage(image).astype(float), 1) for image in (b0, dwi)]
     low = (np.log(signals[0] / signals[1]) * 1000 < 800) & (sitk.GetArrayFromImage(brain) > 0)
-    plain = dice(like(low, dwi), truth)
-    print(f"{'subject01 against DAGMNet':36} diffusion {ours:.3f}   ADC < 800 {plain:.3f}   ratio {ours / plain:.2f}")
+    line("subject01 against DAGMNet", {**found, "ADC < 800": dice(like(low, dwi), truth)})
 
 
 def whole_scan() -> None:
     """Time and peak memory of a scan of 512 × 512 × 32, in this process."""
     scan = head_ct(7, size=(512, 512, 32), spacing_mm=(0.45, 0.45, 5.0)).ncct
-    start = time.perf_counter()
-    segment({"ncct": scan}, "asymmetry")
-    seconds = time.perf_counter() - start
+    taken = {}
+    for id in ("asymmetry", "ncct-unet"):
+        start = time.perf_counter()
+        segment({"ncct": scan}, id)
+        taken[id] = time.perf_counter() - start
+    line("512 × 512 × 32, s", taken, ".1f")
     # In KiB on Linux, in bytes on macOS.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
-    print(f"512 × 512 × 32: {seconds:.1f} s; peak of this whole run, phantoms included: {peak:.0f} MiB")
+    print(f"peak of this whole run, phantoms included: {peak:.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from StrokeSAMLib.lesion.aisct_sam import WINDOW
+from StrokeSAMLib.lesion.aisct_sam import WINDOW, prepare
 from StrokeSAMLib.lesion.network import Asked, randomised
 from StrokeSAMLib.lesion.windows import slide
 from StrokeSAMLib.monitor import Monitor
@@ -65,7 +65,7 @@ def prepared(who: str) -> Callable[[np.ndarray], np.ndarray]:
     if who == "official":
         pad_first(model)
         return lambda volume: straightforward(model, volume)
-    asked = Asked(model, "cpu", who, print, pack=lambda each: pack_linear_layers(each.image_encoder))
+    asked = Asked(model, "cpu", who, print, prepare)
     return lambda volume: ours(asked, volume)
 
 

@@ -10,6 +10,7 @@ from StrokeSAMLib.lesion.network import Asked
 from StrokeSAMLib.nets.aisct_sam import AisctSam, IcasspSam
 from StrokeSAMLib.nets.layers import to_windows
 from StrokeSAMLib.nets.precision import has_bfloat16
+from StrokeSAMLib.nets.self_prompt import SelfPrompt
 
 SIZE = (1, 2, 4, 256, 256)
 # The self-prompt's threshold lets isolated voxels jump, wherever sums are rounded otherwise.
@@ -58,6 +59,19 @@ def prompt_modules(stage):
     return {f"spg.stage1.{name}(2nd call=sym)": module for name, module in modules.items()}
 
 
+def test_the_quick_self_prompt_is_the_plain_one():
+    # Without a voxel on the gate's threshold, which rounding may push to its other side.
+    torch.manual_seed(0)
+    network = SelfPrompt((32, 64)).eval()
+    scan, mirrored = torch.randn(2, 2, 1, 3, 40, 24)
+    with torch.no_grad():
+        plain = network(scan, mirrored)
+        network.quicken()
+        for found, wanted in zip(network(scan, mirrored), plain, strict=True):
+            torch.testing.assert_close(found, wanted, rtol=0, atol=2e-5)
+    assert all(value.requires_grad for value in network(scan, mirrored)[1:])
+
+
 class TestAisctSam:
     @pytest.fixture(scope="class")
     @classmethod
@@ -96,6 +110,15 @@ class TestAisctSam:
         assert off.mean() < LOGIT_MEAN
         assert np.quantile(off, 0.999) < LOGIT_MOST
         assert (logits.argmax(1)[0].numpy() == classes(fixture)).mean() > AGREEMENT
+
+    def test_the_quick_self_prompt(self, run):
+        fixture, _, _, model = run
+        model.spg.quicken()
+        x = torch.from_numpy(filler.inp(SIZE))
+        with torch.inference_mode():
+            quick = model.spg(x[:, :1], x[:, 1:])
+        for n, found in enumerate(quick):
+            assert difference(found, fixture, f"spg.diff.{n}")[1] <= PROMPT_MEAN
 
     @pytest.mark.skipif(not has_bfloat16("cpu"), reason="no bfloat16 on this processor")
     def test_bfloat16(self, run):

@@ -90,7 +90,7 @@ def test_evaluate(head, tmp_path, capfd):
 def test_methods_says_what_each_needs_and_whether_it_is_ready(capfd):
     assert cli.run(["methods"]) == 0
     lines = capfd.readouterr().out.splitlines()
-    for method, needs in (("asymmetry", "ncct"), ("diffusion", "dwi; adc or b0")):
+    for method, needs in (("ncct-unet", "ncct"), ("asymmetry", "ncct"), ("diffusion", "dwi; adc or b0")):
         (line,) = [line for line in lines if line.split()[:1] == [method]]
         assert needs in line
         assert line.split()[-1] == "yes"

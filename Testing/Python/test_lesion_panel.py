@@ -91,17 +91,22 @@ class TestChoosing:
         choose(panel, b0="node")
         assert panel.view.last("setApplyEnabled")[0] is True
 
-    def test_a_method_that_is_not_here_gives_way_to_the_first(self, panel):
-        panel.setState(new_state(method="of-tomorrow"))
-        assert panel.view.last("showMethod") == (METHODS[0],)
+    @pytest.mark.parametrize("id", ["", "of-tomorrow"])
+    def test_where_no_known_method_is_chosen_the_best_for_ct_is(self, panel, id, monkeypatch):
+        panel.setState(new_state(method=id))
+        assert panel.view.last("showMethod") == (find_method("ncct-unet"),)
+        monkeypatch.setattr(Method, "readiness", lambda self: "no: needs torch")
+        panel.onState()
+        assert panel.view.last("showMethod") == (find_method("asymmetry"),)
 
     def test_a_method_that_is_not_ready_says_so_in_the_list(self, panel, monkeypatch):
         monkeypatch.setattr(Method, "readiness", lambda self: "no: needs weights")
         panel.listMethods()
         ((items,),) = panel.view.all("showMethods")[-1:]
-        assert items[0] == ("asymmetry", f"{METHODS[0].title} – not ready: needs weights")
+        title = find_method("asymmetry").title
+        assert ("asymmetry", f"{title} – not ready: needs weights") in items
         choose(panel, ncct="node")
-        assert panel.view.last("setApplyEnabled") == (False, f"{METHODS[0].title}: not ready: needs weights")
+        assert panel.view.last("setApplyEnabled") == (False, f"{title}: not ready: needs weights")
 
     def test_the_shown_volume_is_suggested_for_the_only_input(self, panel):
         panel.suggest("shown")
@@ -179,7 +184,7 @@ class TestSegmenting:
         panel.logic.go.set()
         poll_until_idle(panel)
         assert panel.logic.applied == [None] and panel.state.segmentation == "made"
-        assert panel.installed == [METHODS[0].packages]
+        assert panel.installed == [find_method("asymmetry").packages]
         assert panel.view.last("setRunning") == (False,)
         assert panel.view.last("setApplyEnabled")[0] is True
 

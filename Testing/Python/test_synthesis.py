@@ -104,7 +104,7 @@ class TestLesion:
 
     def test_healthy_tissue_has_the_diffusion_of_tissue(self, anatomies):
         head = pose(anatomies[0], *GRID, np.random.default_rng(2))
-        _, adc = diffusion_scan(head, no_lesion(head), np.random.default_rng(8))
+        _, adc, _ = diffusion_scan(head, no_lesion(head), np.random.default_rng(8))
         assert 600 < np.median(adc[head.white > 0.9]) < 900
 
 

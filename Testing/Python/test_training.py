@@ -10,7 +10,8 @@ from StrokeSAMLib.monitor import Monitor
 
 torch = pytest.importorskip("torch")
 safetensors = pytest.importorskip("safetensors.torch")
-from StrokeSAMLib.nets.compact_unet import MULTIPLE, build
+from StrokeSAMLib.imaging.channels import MULTIPLE
+from StrokeSAMLib.nets.compact_unet import build
 from StrokeSAMLib.training import loop
 from StrokeSAMLib.training.loop import Plan, train
 from StrokeSAMLib.training.loss import dice_and_bce
@@ -61,8 +62,8 @@ def test_the_network_is_small_and_takes_any_size_that_is_a_multiple(id, channels
 def test_the_loss_is_near_nothing_for_the_truth_and_also_without_a_lesion():
     truth = torch.zeros(2, 1, 4, 4, 4)
     truth[0, 0, :2] = 1
-    assert dice_and_bce(40 * truth - 20, truth) < 0.01
-    assert dice_and_bce(20 - 40 * truth, truth) > 1
+    assert dice_and_bce(40 * truth - 20, truth, "dwi-unet") < 0.01
+    assert dice_and_bce(20 - 40 * truth, truth, "dwi-unet") > 1
 
 
 def test_the_loss_falls(tiny, tmp_path):

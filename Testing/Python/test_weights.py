@@ -51,11 +51,15 @@ class TestCatalogue:
         for entry in catalogue.catalogue().values():
             if entry.bytes is not None:
                 assert entry.megabytes == round(entry.bytes / 1e6), entry.id
-            if entry.megabytes is not None:
+            # What ships has half the precision.
+            if entry.megabytes is not None and not entry.shipped:
                 assert entry.megabytes == pytest.approx(entry.memory_bytes / 1e6, rel=0.02), entry.id
 
     def test_memory_is_that_of_the_networks_built(self):
-        built = {name: architectures.network(name) for name in (*architectures._SAM, *architectures._SAM2)}
+        built = {
+            name: architectures.network(name)
+            for name in (*architectures._SAM, *architectures._SAM2, *architectures._COMPACT)
+        }
         for entry in catalogue.catalogue().values():
             if entry.architecture in built:
                 state = built[entry.architecture].state_dict().values()
@@ -152,6 +156,40 @@ class TestStore:
         os.utime(old, (time.time() - 90_000,) * 2)
         import_weights(find_weights("swift-medsam"), swift, store, Monitor())
         assert not old.exists() and new.exists()
+
+
+class TestShipped:
+    """What comes with StrokeSAM: no store, no network, nothing that could be lost."""
+
+    IDS = tuple(entry.id for entry in catalogue.catalogue().values() if entry.shipped)
+
+    def test_are_those_of_the_compact_networks(self):
+        assert set(self.IDS) == {"ncct-unet", "dwi-unet"}
+
+    @pytest.mark.parametrize("id", IDS)
+    def test_are_whole_small_and_of_the_network(self, store, id):
+        assert store.verify(id) == find_weights(id).sha256
+        assert store.find(id).stat().st_size < 6_000_000
+        assert architectures.check_weights(find_weights(id), store.find(id), id)
+        assert not store.folder.exists()
+
+    @pytest.mark.parametrize("id", IDS)
+    def test_have_a_card(self, store, id):
+        card = store.find(id).with_suffix(".md").read_text("utf-8")
+        assert all(
+            words in card for words in ("not a medical device", "Licence", "Not tested", find_weights(id).sha256)
+        )
+
+    def test_are_neither_fetched_nor_replaced_nor_deleted(self, store, tmp_path):
+        entry = find_weights("ncct-unet")
+        for wrong in (
+            entry.source,
+            lambda: import_weights(entry, store.find(entry.id), store, Monitor()),
+            lambda: store.remove(entry.id),
+        ):
+            with pytest.raises(InputError, match="ncct-unet ships with StrokeSAM"):
+                wrong()
+        assert store.find(entry.id).is_file() and not store.folder.exists()
 
 
 class TestEngines:

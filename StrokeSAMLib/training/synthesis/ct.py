@@ -7,40 +7,41 @@ import numpy as np
 from StrokeSAMLib.imaging.channels import ct_channels
 from StrokeSAMLib.imaging.morphology import gaussian, masked_gaussian
 from StrokeSAMLib.training.synthesis.blobs import patches, spot
-from StrokeSAMLib.training.synthesis.fields import between, blend, chance, log_between, smooth_noise
+from StrokeSAMLib.training.synthesis.fields import any_side, between, blend, chance, log_between, smooth_noise
 from StrokeSAMLib.training.synthesis.head import Head, positions, sample
 from StrokeSAMLib.training.synthesis.lesions import Lesion, infarct
-from StrokeSAMLib.training.synthesis.physics import correlated_noise, found_brain, near_rim, thick_slices
+from StrokeSAMLib.training.synthesis.physics import Scan, correlated_noise, found_brain, near_rim, thick_slices
 
 # HU. Grey over white matter by 4–9 HU; an early infarct is 2–13 HU darker than its tissue.
 _GREY, _WHITE_BELOW, _CSF = (33.0, 41.0), (4.0, 9.0), (3.0, 13.0)
-_INFARCT = (2.0, 13.0)
+_INFARCT = (3.0, 13.0)
 _BONE = 90.0
 _THICKNESS_MM = (1.0, 8.0)
 # Of a voxel of 3 mm, averaged from voxels of a scan with 3–7 HU.
-_NOISE = (0.4, 3.0)
-_REGISTRATION_MM = 2.5
+_NOISE = (0.3, 2.2)
+_REGISTRATION_MM = 1.8
 
 
-def ct_patient(head: Head, lesion: Lesion, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The channels of `ncct-unet` (3, k, j, i), Float32, and the brain mask, bool."""
-    hu = _scanned(_density(head, lesion, rng), head, rng)
+def ct_patient(head: Head, lesion: Lesion, rng: np.random.Generator) -> Scan:
+    """The scan for `ncct-unet`: channels (3, k, j, i)."""
+    facts: dict[str, float] = {}
+    hu = _scanned(_density(head, lesion, facts, rng), head, facts, rng)
     brain = found_brain(head, rng)
     # Smoothed within the mask, so that neither bone nor air beyond it darkens or brightens the rim.
     inside = masked_gaussian(hu, brain, 0.5, head.spacing).astype(np.float32)
-    return ct_channels(inside, _mirrored(inside, head, rng), brain, head.spacing), brain
+    return Scan(ct_channels(inside, _mirrored(inside, head, rng), brain, head.spacing), brain, facts)
 
 
-def _density(head: Head, lesion: Lesion, rng: np.random.Generator) -> np.ndarray:
+def _density(head: Head, lesion: Lesion, facts: dict[str, float], rng: np.random.Generator) -> np.ndarray:
     """HU without noise."""
     grey, csf = between(rng, *_GREY), between(rng, *_CSF)
     white = grey - between(rng, *_WHITE_BELOW)
     tissue = head.grey * grey + head.white * white
     csf_part = _effaced(head, lesion, rng)
     hu = tissue / np.maximum(head.grey + head.white, 1e-3) * (head.brain - csf_part).clip(0) + csf_part * csf
-    hu = _infarcted(hu, head, lesion, csf_part, (grey + white) / 2, rng)
+    hu = _infarcted(hu, head, lesion, csf_part, white, facts, rng)
     for change in (_old_infarcts, _leukoaraiosis):
-        hu = change(hu, head, csf, rng) if chance(rng, 0.35) else hu
+        hu = change(hu, head, csf, rng) if chance(rng, 0.3) else hu
     hu = _dense_spots(hu, head, rng)
     outside = 1 - head.brain
     rim = np.clip(2 * gaussian(outside, 3.0, head.spacing) - 0.6, 0, 1)
@@ -53,19 +54,26 @@ def _effaced(head: Head, lesion: Lesion, rng: np.random.Generator) -> np.ndarray
 
 
 def _infarcted(
-    hu: np.ndarray, head: Head, lesion: Lesion, csf: np.ndarray, mean: float, rng: np.random.Generator
+    hu: np.ndarray,
+    head: Head,
+    lesion: Lesion,
+    csf: np.ndarray,
+    white: float,
+    facts: dict[str, float],
+    rng: np.random.Generator,
 ) -> np.ndarray:
-    """Darker by water, and with less contrast of grey and white matter."""
-    depth = log_between(rng, *_INFARCT) * (1 + 0.2 * smooth_noise(head.shape, 25.0, head.spacing, rng)[0])
+    """Darker by water, and with less contrast: grey matter, which needs more blood, loses more."""
+    facts["contrast_hu"] = log_between(rng, *_INFARCT)
+    depth = facts["contrast_hu"] * (1 + 0.2 * smooth_noise(head.shape, 25.0, head.spacing, rng)[0])
     tissue = head.brain - csf
-    flat = blend(hu, mean * tissue + (hu - hu * tissue) * (tissue < 1), lesion.part * between(rng, 0.0, 0.7) * tissue)
+    flat = blend(hu, white * tissue + (hu - hu * tissue) * (tissue < 1), lesion.part * between(rng, 0.0, 0.7) * tissue)
     return flat - lesion.part * depth * tissue
 
 
 def _old_infarcts(hu: np.ndarray, head: Head, csf: float, rng: np.random.Generator) -> np.ndarray:
     """Lost tissue filled with CSF, or nearly so."""
     for _ in range(rng.integers(1, 3)):
-        old = infarct(head, 1 if chance(rng, 0.5) else -1, log_between(rng, 0.3, 60.0), rng)
+        old = infarct(head, any_side(rng), log_between(rng, 0.3, 60.0), rng)
         hu = blend(hu, csf + between(rng, 0, 8), old.part * head.brain)
     return hu
 
@@ -89,15 +97,16 @@ def _dense_spots(hu: np.ndarray, head: Head, rng: np.random.Generator) -> np.nda
     return hu
 
 
-def _scanned(hu: np.ndarray, head: Head, rng: np.random.Generator) -> np.ndarray:
+def _scanned(hu: np.ndarray, head: Head, facts: dict[str, float], rng: np.random.Generator) -> np.ndarray:
     """Beam hardening, streaks, slices and noise."""
     hu = hu + between(rng, -1, 6) * near_rim(head, between(rng, 3, 8)) * head.brain
-    hu = hu + between(rng, 0, 1.5) * smooth_noise(head.shape, 80.0, head.spacing, rng)[0]
+    hu = hu + between(rng, 0, 0.6) * smooth_noise(head.shape, 80.0, head.spacing, rng)[0]
     if chance(rng, 0.6):
         hu = hu + _streaks(head, rng)
-    hu = thick_slices(hu, between(rng, *_THICKNESS_MM), between(rng, 0, 1), head.spacing)
-    noise = log_between(rng, *_NOISE)
-    return hu + correlated_noise(head.shape, noise, between(rng, 1.0, 3.0), head.spacing, rng)
+    facts["slice_mm"] = between(rng, *_THICKNESS_MM)
+    hu = thick_slices(hu, facts["slice_mm"], between(rng, 0, 1), head.spacing)
+    facts["noise_hu"] = log_between(rng, *_NOISE)
+    return hu + correlated_noise(head.shape, facts["noise_hu"], between(rng, 1.0, 3.0), head.spacing, rng)
 
 
 def _streaks(head: Head, rng: np.random.Generator) -> np.ndarray:

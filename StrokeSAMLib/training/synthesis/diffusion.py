@@ -10,17 +10,17 @@ from StrokeSAMLib.imaging import adc as diffusivity
 from StrokeSAMLib.imaging.channels import diffusion_channels
 from StrokeSAMLib.imaging.morphology import gaussian
 from StrokeSAMLib.training.synthesis.blobs import patches, spot
-from StrokeSAMLib.training.synthesis.fields import between, blend, chance, log_between, smooth_noise
+from StrokeSAMLib.training.synthesis.fields import any_side, between, blend, chance, log_between, smooth_noise
 from StrokeSAMLib.training.synthesis.head import Head
 from StrokeSAMLib.training.synthesis.lesions import Lesion, infarct
-from StrokeSAMLib.training.synthesis.physics import bias_field, found_brain, rician, thick_slices
+from StrokeSAMLib.training.synthesis.physics import Scan, bias_field, found_brain, rician, thick_slices
 
 # Relative b = 0 signal and ADC (10⁻³ mm²/s) of CSF, grey and white matter.
 _B0 = ((1.7, 2.8), (0.95, 1.15), (0.72, 0.95))
-_ADC = ((2.4, 3.2), (0.76, 0.92), (0.66, 0.82))
+_ADC = ((2.4, 3.2), (0.76, 1.05), (0.66, 0.95))
 _B_VALUE = (0.8, 1.2)
 _INFARCT_ADC = (0.45, 0.80)
-_INFARCT_B0 = (0.95, 1.5)
+_INFARCT_B0 = (0.95, 1.9)
 _THICKNESS_MM = (2.0, 7.0)
 # Of the b = 0 signal, per voxel of 3 mm.
 _NOISE = (0.003, 0.035)
@@ -34,21 +34,25 @@ class _Signals:
     adc: np.ndarray
 
 
-def diffusion_patient(head: Head, lesion: Lesion, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The channels of `dwi-unet` (2, k, j, i), Float32, and the brain mask, bool."""
-    dwi, adc = diffusion_scan(head, lesion, rng)
+def diffusion_patient(head: Head, lesion: Lesion, rng: np.random.Generator) -> Scan:
+    """The scan for `dwi-unet`: channels (2, k, j, i)."""
+    dwi, adc, facts = diffusion_scan(head, lesion, rng)
     brain = found_brain(head, rng)
-    return diffusion_channels(dwi, adc, brain), brain
+    return Scan(diffusion_channels(dwi, adc, brain), brain, facts)
 
 
-def diffusion_scan(head: Head, lesion: Lesion, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """DWI (any unit) and ADC (10⁻⁶ mm²/s), Float32 (k, j, i)."""
+def diffusion_scan(
+    head: Head, lesion: Lesion, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+    """DWI (any unit) and ADC (10⁻⁶ mm²/s), Float32 (k, j, i), and what was drawn."""
+    facts: dict[str, float] = {}
     signals = _tissue(head, rng)
     _not_the_lesion(signals, head, rng)
-    signals.adc = signals.adc * (1 - lesion.part * (1 - between(rng, *_INFARCT_ADC) * _varied(head, 0.06, rng)))
+    facts["adc_part"] = between(rng, *_INFARCT_ADC)
+    signals.adc = signals.adc * (1 - lesion.part * (1 - facts["adc_part"] * _varied(head, 0.06, rng)))
     # CSF in the sulci of an infarct keeps its own diffusion.
     signals.b0 = signals.b0 * (1 + lesion.part * (1 - head.csf) * (between(rng, *_INFARCT_B0) - 1))
-    return _scanned(signals, head, rng)
+    return *_scanned(signals, head, facts, rng), facts
 
 
 def _tissue(head: Head, rng: np.random.Generator) -> _Signals:
@@ -91,7 +95,7 @@ def _not_the_lesion(signals: _Signals, head: Head, rng: np.random.Generator) -> 
 
 
 def _old_infarct(signals: _Signals, head: Head, rng: np.random.Generator) -> None:
-    old = infarct(head, 1 if chance(rng, 0.5) else -1, log_between(rng, 0.3, 60.0), rng)
+    old = infarct(head, any_side(rng), log_between(rng, 0.3, 60.0), rng)
     signals.adc = blend(signals.adc, between(rng, 1.2, 2.8), old.part)
     signals.b0 = blend(signals.b0, between(rng, 1.2, 2.5), old.part)
 
@@ -99,7 +103,7 @@ def _old_infarct(signals: _Signals, head: Head, rng: np.random.Generator) -> Non
 def _shine_through(signals: _Signals, head: Head, rng: np.random.Generator) -> None:
     """Bright in the DWI by its T2 alone: the ADC is normal or raised (subacute infarct, oedema)."""
     for _ in range(rng.integers(1, 4)):
-        place = infarct(head, 1 if chance(rng, 0.5) else -1, log_between(rng, 0.1, 30.0), rng)
+        place = infarct(head, any_side(rng), log_between(rng, 0.1, 30.0), rng)
         rise = between(rng, 1.2, 2.3)
         signals.b0 = signals.b0 * (1 + place.part * (rise - 1))
         signals.adc = signals.adc * (1 + place.part * between(rng, 0.0, 0.6))
@@ -145,17 +149,19 @@ def _susceptibility(signals: _Signals, head: Head, rng: np.random.Generator) -> 
         signals.adc = signals.adc * (1 - pile * between(rng, -0.15, 0.25))
 
 
-def _scanned(signals: _Signals, head: Head, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _scanned(
+    signals: _Signals, head: Head, facts: dict[str, float], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Slices, coils, ghosts and noise; and the ADC that comes of them."""
-    b, thickness, start = between(rng, *_B_VALUE), between(rng, *_THICKNESS_MM), between(rng, 0, 1)
+    b, facts["slice_mm"], start = between(rng, *_B_VALUE), between(rng, *_THICKNESS_MM), between(rng, 0, 1)
     bias = bias_field(head.shape, between(rng, 0.0, 0.2), head.spacing, rng)
-    noise = log_between(rng, *_NOISE)
+    facts["noise"] = log_between(rng, *_NOISE)
     ghost = between(rng, 0, 0.06) if chance(rng, 0.3) else 0.0
     images = []
     for signal in (signals.b0, signals.b0 * np.exp(-b * signals.adc)):
         signal = gaussian(signal.astype(np.float32), between(rng, 0.5, 1.5), head.spacing)
-        signal = thick_slices(signal * bias, thickness, start, head.spacing)
+        signal = thick_slices(signal * bias, facts["slice_mm"], start, head.spacing)
         signal = signal + ghost * np.roll(signal, head.shape[1] // 2, axis=1)
-        images.append(rician(signal, noise, rng).astype(np.float32))
+        images.append(rician(signal, facts["noise"], rng).astype(np.float32))
     b0, dwi = images
     return dwi, diffusivity.from_signals(dwi, b0, b * 1000)

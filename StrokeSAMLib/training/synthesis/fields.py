@@ -36,6 +36,11 @@ def chance(rng: np.random.Generator, probability: float) -> bool:
     return bool(rng.random() < probability)
 
 
+def any_side(rng: np.random.Generator) -> int:
+    """1 for the left, or -1 for the right."""
+    return 1 if chance(rng, 0.5) else -1
+
+
 def between(rng: np.random.Generator, least: float, most: float) -> float:
     """Uniform."""
     return float(rng.uniform(least, most))

@@ -18,7 +18,7 @@ _SCALE = 0.10
 _TURN = (15.0, 8.0, 8.0)
 _SHIFT_MM = 8.0
 # Large and fine deformations: lattice and amplitude, mm. Drawn freely on both sides, they are the asymmetry.
-_DEFORMATIONS = ((60.0, 4.0), (24.0, 1.8))
+_DEFORMATIONS = ((60.0, 4.0), (24.0, 1.4))
 # Gyri of no two people agree: noise in the tissues' log-odds moves their borders.
 _GYRI_MM = (8.0, 18.0)
 _EMPTY = 0.02
@@ -34,6 +34,7 @@ class Head:
         place: Float32 (3, k, j, i), where the voxel lies in the anatomy: −1…1 from its lowest to its highest, its
             most anterior to its most posterior, and its rightmost to its leftmost point.
         mirror: 3 × 4, takes a voxel's place on the grid (k, j, i; mm from its middle; 1) to that of its mirror image.
+        turn: how far the head is turned about any axis, degrees.
         spacing: (k, j, i), mm.
     """
 
@@ -41,6 +42,7 @@ class Head:
     brain: np.ndarray
     place: np.ndarray
     mirror: np.ndarray
+    turn: float
     spacing: Spacing
 
     @property
@@ -74,7 +76,8 @@ def pose(anatomy: Anatomy, shape: Shape, spacing: Spacing, rng: np.random.Genera
     sampled = sample(anatomy.tissue, points / _column(anatomy.spacing))
     place = (points / _column(anatomy.half_extent)).astype(np.float32)
     brain = sampled.sum(0).clip(0, 1)
-    return Head(_individual(sampled, brain, spacing, rng), brain, place, _mirror(matrix, shift), spacing)
+    tissue = _individual(sampled, brain, spacing, rng)
+    return Head(tissue, brain, place, _mirror(matrix, shift), _turn(matrix), spacing)
 
 
 def positions(shape: Shape, spacing: Spacing) -> np.ndarray:
@@ -115,6 +118,15 @@ def _affine(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return matrix, rng.uniform(-_SHIFT_MM, _SHIFT_MM, 3)
 
 
+def _turn(matrix: np.ndarray) -> float:
+    """The angle of an affine's rotation, degrees; a reflection in it is left out."""
+    left, _, right = np.linalg.svd(matrix)
+    rotation = left @ right
+    if np.linalg.det(rotation) < 0:
+        rotation = np.diag([1, 1, -1]) @ rotation
+    return float(np.rad2deg(np.arccos(np.clip((np.trace(rotation) - 1) / 2, -1, 1))))
+
+
 def _mirror(matrix: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """The reflection in the anatomy's own middle, seen from the grid."""
     back, flip = np.linalg.inv(matrix), np.diag([1, 1, -1])
@@ -124,7 +136,7 @@ def _mirror(matrix: np.ndarray, shift: np.ndarray) -> np.ndarray:
 def _individual(tissue: np.ndarray, brain: np.ndarray, spacing: Spacing, rng: np.random.Generator) -> np.ndarray:
     """Tissue parts with borders moved, sharpened or softened, and with more or less CSF (atrophy)."""
     logits = between(rng, 1.0, 2.5) * np.log(tissue + _EMPTY)
-    logits += between(rng, 0.2, 1.0) * smooth_noise(brain.shape, between(rng, *_GYRI_MM), spacing, rng, 3)
+    logits += between(rng, 0.1, 0.7) * smooth_noise(brain.shape, between(rng, *_GYRI_MM), spacing, rng, 3)
     logits[0] += between(rng, -1.2, 0.8)
     parts = np.exp(logits - logits.max(0))
     return parts * (brain / parts.sum(0))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from StrokeSAMLib.training.synthesis.fields import between, chance, log_between, sigmoid, smooth_noise
+from StrokeSAMLib.training.synthesis.fields import any_side, between, chance, log_between, sigmoid, smooth_noise
 from StrokeSAMLib.training.synthesis.head import Head, positions
 
 # Territories as ellipsoids in the brain's own coordinates (`Head.place`, the left side): centre, radii, weight.
@@ -54,7 +54,7 @@ def infarcts(head: Head, volume_ml: tuple[float, float], lacunes: float, rng: np
         volume_ml: of the infarct, from least to greatest, log-uniform.
         lacunes: the part of patients whose infarct is a lacune instead.
     """
-    side = 1 if chance(rng, 0.5) else -1
+    side = any_side(rng)
     made = infarct(head, side, log_between(rng, *(_LACUNE_ML if chance(rng, lacunes) else volume_ml)), rng)
     for _ in range(rng.integers(1, 5) if chance(rng, 0.25) else 0):
         other = infarct(head, -side if chance(rng, 0.2) else side, log_between(rng, 0.1, 5.0), rng)

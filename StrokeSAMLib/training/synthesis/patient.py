@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from StrokeSAMLib.training.synthesis.diffusion import diffusion_patient
 from StrokeSAMLib.training.synthesis.fields import Shape, chance
 from StrokeSAMLib.training.synthesis.head import Head, pose
 from StrokeSAMLib.training.synthesis.lesions import Lesion, infarcts, no_lesion
+from StrokeSAMLib.training.synthesis.physics import Scan
 
 
 @dataclass(frozen=True)
@@ -21,24 +22,25 @@ class Kind:
     """What a network is trained on: how its images come about, and which infarcts they can show.
 
     Attributes:
-        image: (head, lesion, rng) → channels (channel, k, j, i), Float32, and the brain mask, bool.
+        image: (head, lesion, rng) → the scan.
         volume_ml: of infarcts, from least to greatest.
         lacunes: the part of patients whose infarct is a lacune.
+        lesion_free: the part of patients without an infarct.
     """
 
-    image: Callable[[Head, Lesion, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+    image: Callable[[Head, Lesion, np.random.Generator], Scan]
     volume_ml: tuple[float, float]
     lacunes: float
+    lesion_free: float
 
 
-# A CT hardly ever shows an infarct of a millilitre in its first hours: the network is not asked to guess.
+# A CT hardly ever shows an infarct of a millilitre in its first hours: the network is not taught to guess.
 KINDS = {
-    "ncct-unet": Kind(ct_patient, (2.0, 250.0), 0.1),
-    "dwi-unet": Kind(diffusion_patient, (0.1, 250.0), 0.25),
+    "ncct-unet": Kind(ct_patient, (5.0, 250.0), 0.05, 0.15),
+    "dwi-unet": Kind(diffusion_patient, (0.1, 250.0), 0.25, 0.15),
 }
 # 168 × 216 × 168 mm: every adult's brain, turned.
 SHAPE: Shape = (56, 72, 56)
-_LESION_FREE = 0.12
 
 
 @dataclass(frozen=True)
@@ -49,26 +51,34 @@ class Patient:
         channels: Float32 (channel, k, j, i), see `imaging.channels`.
         lesion: bool (k, j, i), within the brain mask.
         brain: bool (k, j, i), as found, errors included.
+        facts: what was drawn, by its name and unit: contrast, noise, slices, the head's turn, the mask's Dice.
         spacing: (k, j, i), mm.
     """
 
     channels: np.ndarray
     lesion: np.ndarray
     brain: np.ndarray
+    facts: dict[str, float] = field(default_factory=dict)
     spacing: tuple[float, float, float] = (GRID_MM,) * 3
 
 
-def patient(kind: str, anatomies: Sequence[Anatomy], seed: int, lesion_free: float = _LESION_FREE) -> Patient:
+def patient(kind: str, anatomies: Sequence[Anatomy], seed: int, lesion_free: float | None = None) -> Patient:
     """The synthetic patient number `seed`: the same for the same arguments.
 
     Args:
         kind: one of `KINDS`.
         anatomies: one of them is drawn.
-        lesion_free: the part of patients without a lesion.
+        lesion_free: the part of patients without a lesion; None for the kind's own.
     """
     rng = np.random.default_rng(seed)
     head = pose(anatomies[rng.integers(len(anatomies))], SHAPE, (GRID_MM,) * 3, rng)
     of = KINDS[kind]
-    lesion = no_lesion(head) if chance(rng, lesion_free) else infarcts(head, of.volume_ml, of.lacunes, rng)
-    channels, brain = of.image(head, lesion, rng)
-    return Patient(channels, lesion.mask & brain, brain)
+    free = of.lesion_free if lesion_free is None else lesion_free
+    lesion = no_lesion(head) if chance(rng, free) else infarcts(head, of.volume_ml, of.lacunes, rng)
+    scan = of.image(head, lesion, rng)
+    facts = {**scan.facts, "turn_deg": head.turn, "mask_dice": _dice(scan.brain, head.brain > 0.5)}
+    return Patient(scan.channels, lesion.mask & scan.brain, scan.brain, facts)
+
+
+def _dice(first: np.ndarray, second: np.ndarray) -> float:
+    return float(2 * np.count_nonzero(first & second) / max(np.count_nonzero(first) + np.count_nonzero(second), 1))

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from StrokeSAMLib.imaging.geometry import Spacing
 from StrokeSAMLib.imaging.morphology import gaussian, largest_component
 from StrokeSAMLib.training.synthesis.fields import Shape, between, chance, smooth_noise
 from StrokeSAMLib.training.synthesis.head import Head
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a scanner and the preparation made of a head.
+
+    Attributes:
+        channels: what a network sees, Float32 (channel, k, j, i).
+        brain: the mask found, bool (k, j, i).
+        facts: what was drawn, by its name and unit, for validation.
+    """
+
+    channels: np.ndarray
+    brain: np.ndarray
+    facts: dict[str, float]
 
 
 def thick_slices(array: np.ndarray, thickness_mm: float, start: float, spacing: Spacing) -> np.ndarray:

@@ -1,0 +1,82 @@
+"""NCCT by a compact U-Net that ships: density, its registered mirror image, and their difference, on 3 mm.
+
+It was trained on synthetic patients alone (docs/training.md), whose channels are made as these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+
+from StrokeSAMLib.imaging.channels import ct_channels
+from StrokeSAMLib.imaging.checks import check_volume
+from StrokeSAMLib.imaging.geometry import array_spacing, like, mask_like
+from StrokeSAMLib.imaging.hounsfield import to_hounsfield
+from StrokeSAMLib.imaging.mirror import Mirror, find_mirror
+from StrokeSAMLib.imaging.morphology import masked_gaussian
+from StrokeSAMLib.lesion.head import Head
+from StrokeSAMLib.lesion.network import made_by
+from StrokeSAMLib.lesion.result import LesionResult, no_lesion
+from StrokeSAMLib.lesion.unet import Grid, UNetOptions, lesion_in, network_for, on_scan, probability
+from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.options import option
+
+# As in the synthetic patients: neither bone nor air beyond the mask darkens or brightens the brain's rim.
+_HU = (-20.0, 100.0)
+_RIM_MM = 0.5
+
+
+@dataclass(frozen=True)
+class Options(UNetOptions):
+    """Options of the method `ncct-unet`."""
+
+    min_volume: float = option(1.0, "smallest lesion", "ml", 0, 100, "docs/methods.md")
+    deformable: bool = option(True, "refine the mirror image by a B-spline registration")
+
+
+def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) -> LesionResult:
+    """Segment the lesion in ``inputs["ncct"]`` (HU, any orientation, with or without skull).
+
+    Raises:
+        InputError: not a CT of a head in HU; no weights, or such as cannot be used.
+    """
+    ncct = inputs["ncct"]
+    check_volume(ncct, "ncct")
+    hounsfield, notes = to_hounsfield(ncct, "ncct")
+    monitor.step(0.02, "loading the network")
+    network = network_for("ncct-unet", options, notes.append)
+    monitor.step(0.1, "finding the brain")
+    head = Head(hounsfield)
+    mirror = find_mirror(head.structure(), head.brain, options.deformable, monitor.part(0.2, 0.8))
+    monitor.step(0.8, "asking the network")
+    grid = Grid(head.brain)
+    answer = probability(network, _channels(head, mirror, grid), grid.brain, options.mirror)
+    monitor.step(0.95, "writing on the scan's grid")
+    brain = mask_like(head.brain, ncct)
+    score = on_scan(answer, grid, brain)
+    mask = lesion_in(score, options)
+    return LesionResult(
+        mask=mask,
+        score=score,
+        brain=brain,
+        midsagittal=mirror.plane,
+        method="ncct-unet",
+        options={**made_by(network, "ncct-unet", options), "mirror_correlation": mirror.correlation},
+        images={"ncct": hounsfield},
+        warnings=tuple(notes + mirror.doubts() + no_lesion(mask)),
+    )
+
+
+def _channels(head: Head, mirror: Mirror, grid: Grid) -> np.ndarray:
+    """(3, k, j, i), Float32."""
+    density = like(np.where(head.inside, np.clip(head.hu, *_HU), 0).astype(np.float32), head.image)
+    part = grid.sampled(head.brain)
+    hu = grid.sampled(density) / np.maximum(part, 1e-3)
+    spacing = array_spacing(grid.image)
+    inside = masked_gaussian(hu, grid.brain, _RIM_MM, spacing).astype(np.float32)
+    level = float(inside[grid.brain].mean())
+    mirrored = sitk.GetArrayFromImage(mirror.image_of(like(inside, grid.image), level))
+    return ct_channels(inside, mirrored, grid.brain, spacing)

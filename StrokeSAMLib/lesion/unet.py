@@ -1,0 +1,93 @@
+"""What the methods with a compact U-Net share: their grid, their network, its answer, the lesion in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+
+from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.imaging.channels import GRID_MM, MULTIPLE, brain_box
+from StrokeSAMLib.imaging.geometry import cubic_grid, like, patch_of, resample_like, shrink, voxel_volume_ml
+from StrokeSAMLib.imaging.morphology import remove_small
+from StrokeSAMLib.lesion.network import Asked, NetworkOptions, ask
+from StrokeSAMLib.nets.compact_unet import build
+from StrokeSAMLib.nets.precision import PRECISIONS
+from StrokeSAMLib.options import option
+
+_MEASURED = "docs/methods.md"
+
+
+@dataclass(frozen=True)
+class UNetOptions(NetworkOptions):
+    """What both methods can be told."""
+
+    precision: str = option("float32", "of the network", choices=("auto", *PRECISIONS))
+    threshold: float = option(0.3, "least probability of the lesion", "", 0.01, 0.99, _MEASURED)
+    min_volume: float = option(0.1, "smallest lesion", "ml", 0, 100, _MEASURED)
+    mirror: bool = option(False, "the mean of the answers to the scan and to its mirror image; twice the time")
+
+
+class Grid:
+    """The networks' grid: cubic voxels of `GRID_MM` along the scan's canonical axes, about its brain.
+
+    Attributes:
+        image: the grid, empty.
+        brain: bool (k, j, i) on it.
+    """
+
+    def __init__(self, brain: sitk.Image):
+        """`brain`: UInt8, on canonical axes.
+
+        Raises:
+            InputError: it holds no voxel of the grid.
+        """
+        self.image = cubic_grid(patch_of(brain).image, GRID_MM, MULTIPLE)
+        self.brain = self.sampled(brain) > 0.5
+        if not self.brain.any():
+            raise InputError("no brain found in the scan")
+
+    def sampled(self, image: sitk.Image) -> np.ndarray:
+        """`image` on the grid, Float32 (k, j, i): averaged over finer voxels, interpolated between coarser ones."""
+        coarse = shrink(sitk.Cast(image, sitk.sitkFloat32), (GRID_MM,) * 3)
+        return sitk.GetArrayFromImage(resample_like(coarse, self.image))
+
+
+def network_for(method: str, options: UNetOptions, told: Callable[[str], None]) -> Asked:
+    """The network of the method, ready.
+
+    Raises:
+        InputError: no weights, or such as cannot be used.
+    """
+    return ask(method, lambda: build(method), options, told)
+
+
+def probability(network: Asked, channels: np.ndarray, brain: np.ndarray, mirror: bool = False) -> np.ndarray:
+    """The network's answer, Float32 (k, j, i); 0 outside the brain.
+
+    Args:
+        channels: (channel, k, j, i) on the networks' grid, Float32.
+        brain: bool (k, j, i), not empty.
+        mirror: also ask of the mirror image, and take the mean.
+    """
+    box = brain_box(brain)
+    shown = np.ascontiguousarray(channels[(None, slice(None), *box)])
+    logits = network(shown)[0]
+    if mirror:
+        logits = (logits + network(np.ascontiguousarray(shown[..., ::-1]))[0][..., ::-1]) / 2
+    answer = np.zeros(brain.shape, np.float32)
+    answer[box] = 1 / (1 + np.exp(-np.clip(logits, -80, 80)))
+    return answer * brain
+
+
+def on_scan(answer: np.ndarray, grid: Grid, brain: sitk.Image) -> sitk.Image:
+    """An answer on `grid` on that of the scan's brain mask, Float32; 0 outside the brain."""
+    return sitk.Mask(resample_like(like(answer, grid.image), brain), brain)
+
+
+def lesion_in(score: sitk.Image, options: UNetOptions) -> sitk.Image:
+    """The lesion, UInt8: where the probability reaches the threshold, without what is too small."""
+    there = sitk.GetArrayViewFromImage(score) >= options.threshold
+    return like(remove_small(there, options.min_volume / voxel_volume_ml(score)), score)

@@ -1,0 +1,107 @@
+"""How well a network does on synthetic patients of anatomies that it was not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.ndimage as ndi
+
+from StrokeSAMLib.imaging.morphology import FULL, remove_small
+from StrokeSAMLib.training.synthesis import Anatomy, Patient, patient
+
+_BINS = 10
+
+
+@dataclass(frozen=True)
+class Case:
+    """One patient and what the network found.
+
+    Attributes:
+        volume_ml: of the lesion; 0 without one.
+        found: whether a part of the answer touches the lesion.
+        dice: of lesion and answer; NaN where both are empty.
+        false_ml: of the answer's components that touch no lesion.
+        facts: see `Patient.facts`.
+    """
+
+    volume_ml: float
+    found: bool
+    dice: float
+    false_ml: float
+    facts: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Cases, and how far a probability is what it says.
+
+    Attributes:
+        reliability: (bin, 3), for probabilities in tenths: voxels, their mean probability, the part that is lesion.
+    """
+
+    cases: tuple[Case, ...]
+    reliability: np.ndarray
+
+    def within(self, fact: str, low: float, high: float) -> list[Case]:
+        """The cases with a lesion whose `fact` ("volume_ml", or of `Patient.facts`) lies in low ≤ x < high."""
+        return [each for each in self.cases if each.volume_ml > 0 and low <= _value(each, fact) < high]
+
+    def lesion_free(self) -> list[Case]:
+        """The cases without a lesion."""
+        return [each for each in self.cases if each.volume_ml == 0]
+
+
+def validate(
+    answer: Callable[[Patient], np.ndarray],
+    kind: str,
+    anatomies: Sequence[Anatomy],
+    seeds: Iterable[int],
+    threshold: float,
+    min_volume_ml: float,
+    lesion_free: float,
+) -> Validation:
+    """Ask of the synthetic patients `seeds`.
+
+    Args:
+        answer: patient → probability, Float32 (k, j, i).
+        kind: see `patient`.
+        anatomies: none of them one that the network was trained on.
+        threshold, min_volume_ml: what counts as the answer's lesion.
+        lesion_free: the part of patients without a lesion.
+    """
+    cases, sums = [], np.zeros((_BINS, 3))
+    for seed in seeds:
+        one = patient(kind, anatomies, seed, lesion_free)
+        probability = answer(one)
+        cases.append(judge(one, probability, threshold, min_volume_ml))
+        sums += _reliability(probability[one.brain], one.lesion[one.brain])
+    counts = np.maximum(sums[:, :1], 1)
+    return Validation(tuple(cases), np.concatenate([sums[:, :1], sums[:, 1:] / counts], axis=1))
+
+
+def judge(one: Patient, probability: np.ndarray, threshold: float, min_volume_ml: float) -> Case:
+    """One patient's answer against the truth."""
+    voxel_ml = float(np.prod(one.spacing)) / 1000
+    mask = remove_small(probability >= threshold, min_volume_ml / voxel_ml)
+    labels, _ = ndi.label(mask, structure=FULL)
+    true = np.unique(labels[one.lesion & mask])
+    total = np.count_nonzero(mask) + np.count_nonzero(one.lesion)
+    return Case(
+        volume_ml=np.count_nonzero(one.lesion) * voxel_ml,
+        found=bool(true.size),
+        dice=2 * np.count_nonzero(mask & one.lesion) / total if total else float("nan"),
+        false_ml=np.count_nonzero(mask & ~np.isin(labels, true)) * voxel_ml,
+        facts=one.facts,
+    )
+
+
+def _reliability(probability: np.ndarray, lesion: np.ndarray) -> np.ndarray:
+    """(bin, 3): voxels, sum of probabilities, voxels of the lesion."""
+    bins = np.minimum((probability * _BINS).astype(int), _BINS - 1)
+    return np.stack([np.bincount(bins, weights, _BINS) for weights in (None, probability, lesion)], axis=1)
+
+
+def _value(case: Case, fact: str) -> float:
+    return case.volume_ml if fact == "volume_ml" else case.facts[fact]

@@ -1,0 +1,150 @@
+"""Methods ncct-unet and dwi-unet with the weights that ship: known infarcts, real images, the default method."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from diffusion_phantom import DiffusionPhantom
+from helpers import array, dice, oblique_grid, real_image, volume_ml
+
+from StrokeSAMLib.errors import InputError, OptionError
+from StrokeSAMLib.imaging.channels import MULTIPLE, brain_box
+from StrokeSAMLib.imaging.geometry import like
+from StrokeSAMLib.imaging.phantom import head_ct
+from StrokeSAMLib.lesion import choose_method, segment
+from StrokeSAMLib.lesion.registry import Method
+from StrokeSAMLib.report import measure
+from StrokeSAMLib.weights.store import Store
+
+pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+
+@pytest.fixture(scope="module")
+def phantom():
+    return head_ct()
+
+
+@pytest.fixture(scope="module")
+def on_ct(phantom):
+    return segment({"ncct": phantom.ncct}, "ncct-unet")
+
+
+@pytest.fixture(scope="module")
+def scan():
+    return DiffusionPhantom()
+
+
+@pytest.fixture(scope="module")
+def on_dwi(scan):
+    return segment({"dwi": scan.image(scan.dwi), "b0": scan.image(scan.b0)}, "dwi-unet")
+
+
+class TestCt:
+    def test_finds_the_known_infarct(self, phantom, on_ct):
+        assert dice(on_ct.mask, phantom.lesion) >= 0.75
+        assert measure(on_ct)["side"] == "left"
+
+    def test_the_score_is_a_probability_within_the_brain(self, on_ct):
+        score = array(on_ct.score)
+        assert score.min() >= 0 and 0.9 < score.max() <= 1
+        assert score[array(on_ct.brain) == 0].max() == 0
+
+    def test_what_made_it_is_recorded(self, on_ct):
+        assert on_ct.options["weights"] == Store().verify("ncct-unet")
+        assert on_ct.options["mirror_correlation"] > 0.5
+
+    def test_nothing_in_a_healthy_head(self):
+        found = segment({"ncct": head_ct(seed=8, infarct=None).ncct}, "ncct-unet")
+        assert volume_ml(found.mask) < 3
+
+    def test_a_turned_grid_without_skull(self, phantom):
+        stripped = sitk.Mask(phantom.ncct, sitk.Cast(phantom.brain, sitk.sitkUInt8))
+        grid = oblique_grid(phantom.ncct, 12, flips=(-1, -1, 1))
+        turned = sitk.Resample(stripped, grid, sitk.Transform(), sitk.sitkLinear, 0.0)
+        truth = sitk.Resample(phantom.lesion, grid, sitk.Transform(), sitk.sitkNearestNeighbor)
+        assert dice(segment({"ncct": turned}, "ncct-unet").mask, truth) >= 0.65
+
+    def test_a_threshold_grows_or_shrinks_the_lesion(self, phantom):
+        low, high = (
+            segment({"ncct": phantom.ncct}, "ncct-unet", threshold=threshold, deformable=False).mask
+            for threshold in (0.2, 0.9)
+        )
+        assert volume_ml(low) > volume_ml(high) > 0
+        assert not (array(high) > array(low)).any()
+
+    def test_the_mirrored_pass_agrees(self, phantom, on_ct):
+        assert dice(segment({"ncct": phantom.ncct}, "ncct-unet", mirror=True).mask, on_ct.mask) > 0.8
+
+    def test_a_real_anatomy_with_an_infarct(self):
+        template = real_image("ct/template_with_skull_2mm.nii.gz")
+        hu = array(template)
+        brain = array(real_image("ct/template_2mm.nii.gz")) > 20
+        k, j, i = np.indices(hu.shape)
+        away = np.sqrt((k - 66) ** 2 + ((j - 60) / 1.3) ** 2 + (i - 40) ** 2) * 2
+        lesion = brain & (away < 28)
+        noise = 3.5 * np.random.default_rng(0).standard_normal(hu.shape)
+        made = np.where(np.abs(hu) < 1e-3, -1000, hu) - 6 * lesion + noise
+        found = segment({"ncct": like(made.astype(np.float32), template)}, "ncct-unet")
+        assert dice(found.mask, like(lesion, template)) >= 0.75
+
+
+class TestDiffusion:
+    def test_finds_restricted_diffusion_and_nothing_else(self, scan, on_dwi):
+        mask = array(on_dwi.mask) > 0
+        assert dice(on_dwi.mask, scan.image(scan.lesion | scan.small)) > 0.8
+        assert mask[scan.shine].mean() < 0.1
+        assert measure(on_dwi)["side"] == "left"
+
+    def test_an_adc_serves_as_well_as_a_b0(self, scan, on_dwi):
+        found = segment({"dwi": scan.image(scan.dwi), "adc": scan.image(scan.adc / 1000)}, "dwi-unet")
+        assert dice(found.mask, on_dwi.mask) > 0.85
+        assert "adc: values are in 10⁻³ mm²/s" in found.warnings
+
+    def test_real_patient(self):
+        dwi, b0 = real_image("dwi/subject01_dwi.nii.gz"), real_image("dwi/subject01_b0.nii.gz")
+        found = segment({"dwi": dwi, "b0": b0}, "dwi-unet")
+        assert dice(found.mask, real_image("dwi/subject01_lesion_dagmnet.nii.gz")) >= 0.85
+        assert measure(found)["side"] == "left"
+
+
+class TestWeights:
+    def test_of_another_network_are_refused(self, phantom):
+        with pytest.raises(InputError, match="weights of another network"):
+            segment({"ncct": phantom.ncct}, "ncct-unet", weights=str(Store().find("dwi-unet")))
+
+    def test_a_truncated_file_is_refused(self, phantom, tmp_path):
+        half = tmp_path / "half.safetensors"
+        whole = Store().find("ncct-unet").read_bytes()
+        half.write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(InputError, match=r"half\.safetensors: not a readable checkpoint"):
+            segment({"ncct": phantom.ncct}, "ncct-unet", weights=str(half))
+
+
+class TestDefault:
+    def test_is_the_network_for_what_is_given(self):
+        for given, id in ((("ncct",), "ncct-unet"), (("dwi", "b0"), "dwi-unet"), (("dwi", "adc"), "dwi-unet")):
+            method, why = choose_method("auto", given)
+            assert (method.id, why) == (id, f"method {id}: the default for {given[0]}")
+
+    def test_is_the_rule_where_the_network_cannot_run_and_the_result_says_so(self, scan, monkeypatch):
+        monkeypatch.setattr(Method, "_missing", lambda self: ["torch"] if "torch" in self.packages else [])
+        found = segment({"dwi": scan.image(scan.dwi), "b0": scan.image(scan.b0)})
+        assert found.method == "diffusion"
+        assert found.warnings[0] == "method diffusion: dwi-unet, the default for dwi, needs torch"
+
+    @pytest.mark.parametrize("given", [(), ("ncct", "dwi"), ("t2w",)])
+    def test_is_not_guessed(self, given):
+        with pytest.raises(InputError, match="name a method, or give one of ncct and dwi"):
+            choose_method("auto", given)
+
+    def test_an_unknown_method_is_refused(self):
+        with pytest.raises(OptionError, match="no method 'best'"):
+            choose_method("best", ("ncct",))
+
+
+def test_the_box_holds_the_brain_and_its_sides_are_multiples():
+    brain = np.zeros((16, 24, 32), bool)
+    brain[3:12, 20:24, 1:31] = True
+    box = brain_box(brain)
+    assert brain[box].sum() == brain.sum()
+    assert [part.stop - part.start for part in box] == [2 * MULTIPLE, MULTIPLE, 4 * MULTIPLE]
