@@ -28,7 +28,8 @@ def list_() -> None:
     for entry in catalogue().values():
         here = "yes" if store.find(entry.id) else "no"
         users = ", ".join(entry.used_by) or "–"
-        table.add_row(entry.id, entry.title, _size(entry), entry.licence, users, here, entry.command.split()[2])
+        how = "included" if entry.shipped else entry.command.split()[2]
+        table.add_row(entry.id, entry.title, _size(entry), entry.licence, users, here, how)
     print_table(table)
     print(f"They are kept in {store.folder}.")
 
@@ -87,8 +88,6 @@ def verify(id: Annotated[str | None, typer.Argument(help="By default all that ar
             wrong.append(str(error))
     if wrong:
         raise InputError("; ".join(wrong))
-    if not ids:
-        print(f"no weights in {store.folder}")
 
 
 @app.command()

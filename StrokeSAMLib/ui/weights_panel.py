@@ -205,7 +205,7 @@ class WeightsPanel:
             Actions(
                 accept=idle and find_weights(self._selected).url is not None,
                 fetch=why,
-                importFile=idle,
+                importFile=idle and not find_weights(self._selected).shipped,
                 stored=self._stored() is not None,
                 cancel=self._job is not None,
             )
@@ -218,6 +218,8 @@ class WeightsPanel:
         if self._selected is None:
             return "Select a checkpoint"
         entry = find_weights(self._selected)
+        if entry.shipped:
+            return "It comes with StrokeSAM: there is nothing to fetch"
         if entry.url is None:
             return f"It cannot be fetched, it is {entry.obstacle}: download it, then import the file"
         return "" if self._accepted else "Accept the licence first"
@@ -235,7 +237,7 @@ def _row(entry: Entry, store: Store) -> Row:
 
 
 def _by_hand(entry: Entry) -> str:
-    return f"not fetched from here: it is {entry.obstacle}"
+    return "it comes with StrokeSAM" if entry.shipped else f"not fetched from here: it is {entry.obstacle}"
 
 
 def _said(error: Any) -> str:

@@ -82,12 +82,12 @@ class TestCommand:
         digest = hashlib.sha256(swift.read_bytes()).hexdigest()
         for arguments in ([], ["swift-medsam"]):
             assert cli.run(["weights", "verify", *arguments]) == 0
-            assert capfd.readouterr().out == f"swift-medsam: intact, SHA-256 {digest}\n"
+            lines = capfd.readouterr().out.splitlines()
+            assert f"swift-medsam: intact, SHA-256 {digest}" in lines
+            # What ships is compared too.
+            assert len(lines) == (1 if arguments else 3)
         assert cli.run(["weights", "remove", "swift-medsam"]) == 0
         assert names(store) == []
-        capfd.readouterr()
-        assert cli.run(["weights", "verify"]) == 0
-        assert capfd.readouterr().out == f"no weights in {store.folder}\n"
 
     def test_import_says_when_keys_were_not_compared(self, capfd, swift):
         assert cli.run(["weights", "import", "stardust", str(swift)]) == 0

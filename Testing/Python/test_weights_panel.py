@@ -52,7 +52,7 @@ def test_every_checkpoint_is_listed_with_what_it_is_for(panel):
         *("MedSAM2", "medsam2", "156 MB"),
         find_weights("medsam2").licence,
     )
-    assert not any(row.here for row in rows)
+    assert {row.id for row in rows if row.here} == {"ncct-unet", "dwi-unet"}
     assert next(row.size for row in rows if row.id == "sam2.1-small") == "?"
 
 
@@ -128,6 +128,18 @@ def test_one_that_cannot_be_fetched_says_why_and_can_be_imported(panel, swift, s
     poll_until_idle(panel)
     assert here(panel, "swift-medsam") and "keys are those of the network" in said(panel)
     assert store.path("swift-medsam").read_bytes() == swift.read_bytes()
+
+
+def test_what_ships_is_here_and_neither_fetched_nor_imported(panel, store):
+    panel.refresh()
+    (rows, _) = panel.view.last("showRows")
+    assert {row.id: row.here for row in rows}["ncct-unet"]
+    panel.select("ncct-unet")
+    assert panel.view.last("showTerms")[1] == "it comes with StrokeSAM"
+    (now,) = panel.view.last("showActions")
+    assert now.fetch == "It comes with StrokeSAM: there is nothing to fetch" and not (now.accept or now.importFile)
+    panel.remove()
+    assert panel.view.last("showMessage") == ("ncct-unet ships with StrokeSAM: it is not deleted",)
 
 
 def test_a_file_of_another_network_is_refused(panel, swift, store):
