@@ -34,7 +34,7 @@ def test_cmake_lists_every_file_of_the_library():
     library = ROOT / "StrokeSAMLib"
     lists = library / "CMakeLists.txt"
     assert cmake_list(lists, "LIBRARY_PYTHON_SCRIPTS") == tracked(library, ".py")
-    assert cmake_list(lists, "LIBRARY_PYTHON_RESOURCES") == tracked(library, ".json")
+    assert cmake_list(lists, "LIBRARY_PYTHON_RESOURCES") == tracked(library, ".json", ".md", ".safetensors")
 
 
 def test_cmake_lists_every_file_of_the_module():

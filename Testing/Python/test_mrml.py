@@ -350,7 +350,7 @@ def test_the_phantoms_infarct_end_to_end(scene):
     seen = []
     segmentation = StrokeSAMLogic().segmentLesion({"ncct": node}, progress=lambda fraction, text: seen.append(fraction))
     found = like(segment_array(segmentation, only_segment(segmentation), node), phantom.ncct)
-    assert dice(found, phantom.lesion) >= 0.80
+    assert dice(found, phantom.lesion) >= 0.75
     assert _provenance(segmentation)["measurements"]["side"] == "left"
     assert seen == sorted(seen)
 
