@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from StrokeSAMLib.imaging.geometry import Spacing
-from StrokeSAMLib.imaging.morphology import masked_gaussian
+from StrokeSAMLib.imaging.morphology import bounding_box, masked_gaussian
 
 # The grid of the networks, mm: voxels of 0.03 ml, a third of the smallest lesion worth a report.
 GRID_MM = 3.0
@@ -27,10 +27,9 @@ def brain_box(brain: np.ndarray) -> tuple[slice, ...]:
         brain: bool, not empty; its own sides are multiples of `MULTIPLE`.
     """
     box = []
-    for axis, count in enumerate(brain.shape):
-        there = np.flatnonzero(brain.any(axis=tuple({0, 1, 2} - {axis})))
-        size = -(-(int(there[-1]) + 1 - int(there[0])) // MULTIPLE) * MULTIPLE
-        start = max(0, min((int(there[0]) + int(there[-1]) + 1 - size) // 2, count - size))
+    for there, count in zip(bounding_box(brain), brain.shape, strict=True):
+        size = -(-(there.stop - there.start) // MULTIPLE) * MULTIPLE
+        start = max(0, min((there.start + there.stop - size) // 2, count - size))
         box.append(slice(start, start + size))
     return tuple(box)
 

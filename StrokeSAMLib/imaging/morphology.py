@@ -60,6 +60,12 @@ def fill_holes(mask: np.ndarray, axes: tuple[int, ...] = (0,)) -> np.ndarray:
     return filled
 
 
+def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
+    """The smallest box of an array that holds all of `mask`, bool (k, j, i), which is not empty."""
+    spans = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    return tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+
+
 def largest_component(mask: np.ndarray) -> np.ndarray:
     """The largest face-connected component of `mask`; empty when `mask` is."""
     labels, count = ndi.label(mask)

@@ -23,6 +23,7 @@ from StrokeSAMLib.imaging.geometry import (
 )
 from StrokeSAMLib.imaging.hounsfield import to_hounsfield
 from StrokeSAMLib.imaging.mirror import Mirror, find_mirror
+from StrokeSAMLib.imaging.morphology import bounding_box
 from StrokeSAMLib.imaging.nnunet import Fingerprint, resize, shape_at
 from StrokeSAMLib.interactive.memory import in_words
 from StrokeSAMLib.lesion.head import Head
@@ -123,7 +124,7 @@ class Pair:
         mask = mask_like(brain, scan)
         stripped = like(np.where(_array(mask) > 0, _array(scan), 0).astype(np.float32), scan)
         both = [sitk.GetArrayFromImage(stripped), sitk.GetArrayFromImage(mirror.image_of(stripped, 0.0))]
-        box = _bounding_box((both[0] != 0) | (both[1] != 0) | (_array(mask) > 0))
+        box = bounding_box((both[0] != 0) | (both[1] != 0) | (_array(mask) > 0))
         inside = _array(mask)[box] > 0
         shape = shape_at(inside.shape, array_spacing(scan), SPACING_MM)
         channels = [resize(one.normalised(hu[box]), shape, order=3) for one, hu in zip(fingerprints, both, strict=True)]
@@ -139,11 +140,6 @@ class Pair:
 
 def _array(image: sitk.Image) -> np.ndarray:
     return sitk.GetArrayViewFromImage(image)
-
-
-def _bounding_box(there: np.ndarray) -> tuple[slice, ...]:
-    spans = [np.flatnonzero(there.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-    return tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans)
 
 
 def _fingerprints(options: Options) -> tuple[tuple[Fingerprint, Fingerprint], list[str]]:

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.imaging.geometry import Spacing, array_spacing, canonical, shrink
-from StrokeSAMLib.imaging.morphology import dilate, erode, largest_component
+from StrokeSAMLib.imaging.morphology import bounding_box, dilate, erode, largest_component
 from StrokeSAMLib.imaging.reading import read_image
 
 TISSUES = ("csf", "grey", "white")
@@ -98,12 +98,8 @@ def _cropped(name: str, images: list[sitk.Image]) -> Anatomy:
     tissue *= brain
     if not brain.any():
         raise InputError(f"{name}: the tissue maps are empty")
-    box = [slice(None)]
-    for axis in range(3):
-        there = np.flatnonzero(brain.any(axis=tuple(n for n in range(3) if n != axis)))
-        box.append(slice(there[0], there[-1] + 1))
     around = [(0, 0), *[(_MARGIN, _MARGIN)] * 3]
-    return Anatomy(name, np.pad(tissue[tuple(box)], around).astype(np.float32), spacing)
+    return Anatomy(name, np.pad(tissue[(slice(None), *bounding_box(brain))], around).astype(np.float32), spacing)
 
 
 def _without_eyes(brain: np.ndarray, spacing: Spacing) -> np.ndarray:

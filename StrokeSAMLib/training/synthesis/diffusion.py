@@ -78,20 +78,17 @@ def _add_scalp(signals: _Signals, head: Head, rng: np.random.Generator) -> None:
 
 
 def _not_the_lesion(signals: _Signals, head: Head, rng: np.random.Generator) -> None:
-    if chance(rng, 0.35):
-        _old_infarct(signals, head, rng)
-    if chance(rng, 0.5):
-        _shine_through(signals, head, rng)
-    if chance(rng, 0.5):
-        _leukoaraiosis(signals, head, rng)
-    if chance(rng, 0.5):
-        _bright_cortex(signals, head, rng)
-    if chance(rng, 0.6):
-        _bright_tracts(signals, head, rng)
-    if chance(rng, 0.08):
-        _haemorrhage(signals, head, rng)
-    if chance(rng, 0.7):
-        _susceptibility(signals, head, rng)
+    for probability, change in (
+        (0.35, _old_infarct),
+        (0.5, _shine_through),
+        (0.5, _leukoaraiosis),
+        (0.5, _bright_cortex),
+        (0.6, _bright_tracts),
+        (0.08, _haemorrhage),
+        (0.7, _susceptibility),
+    ):
+        if chance(rng, probability):
+            change(signals, head, rng)
 
 
 def _old_infarct(signals: _Signals, head: Head, rng: np.random.Generator) -> None:
