@@ -32,7 +32,7 @@ from StrokeSAMLib.lesion.result import LesionResult, no_lesion
 from StrokeSAMLib.lesion.windows import mirrored_mean, places, slide
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.nets.aisct_sam import AisctSam
-from StrokeSAMLib.nets.packed import pack_linear_layers
+from StrokeSAMLib.nets.precision import PRECISIONS
 from StrokeSAMLib.options import option
 from StrokeSAMLib.weights.fingerprint import read_fingerprints
 from StrokeSAMLib.weights.lookup import checkpoint_of
@@ -41,8 +41,8 @@ WINDOW = (20, 256, 256)
 SPACING_MM = (3.0, 0.4375, 0.4375)
 # Of one real lesion, in place of the training set's: the checkpoint's own are taken wherever they are found.
 SUBSTITUTE = Fingerprint(low=14.0, high=41.0, mean=26.37, sd=5.15)
-# Measured on a CPU: the network, with the copies that bfloat16 makes, and what it takes for each window.
-_MODEL_BYTES, _WINDOW_BYTES = 1_600_000_000, 1_600_000_000
+# Measured: the network in float32, and what it takes for each window, on a CPU and as its layers are written.
+_MODEL_BYTES, _CPU_WINDOW_BYTES, _WINDOW_BYTES = 1_100_000_000, 1_000_000_000, 1_800_000_000
 _PUBLISHED = "nnU-Net's inference"
 
 
@@ -93,9 +93,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
 
 def prepare(model: AisctSam, precision: str) -> None:
     """Make it quick on a CPU."""
-    model.spg.quicken()
-    if precision == "float32":
-        pack_linear_layers(model.image_encoder)
+    model.quicken(PRECISIONS[precision])
 
 
 @dataclass(frozen=True)
@@ -157,7 +155,8 @@ def _fingerprints(options: Options) -> tuple[tuple[Fingerprint, Fingerprint], li
 def _estimate(pair: Pair, options: Options, device: str) -> str:
     padded = np.pad(pair.inside, [(0, max(0, size - n)) for n, size in zip(pair.inside.shape, WINDOW, strict=True)])
     count = len(places(padded, WINDOW, options.overlap))
-    need = _MODEL_BYTES + options.batch * _WINDOW_BYTES + 4 * (pair.channels.nbytes + pair.inside.nbytes)
+    window = _CPU_WINDOW_BYTES if device == "cpu" else _WINDOW_BYTES
+    need = _MODEL_BYTES + options.batch * window + 4 * (pair.channels.nbytes + pair.inside.nbytes)
     return f"{count} windows{' eight times' if options.tta else ''}; {in_words(need)} of memory needed on {device}"
 
 

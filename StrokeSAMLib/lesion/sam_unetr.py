@@ -22,7 +22,8 @@ from StrokeSAMLib.lesion.network import NetworkOptions, ask, made_by
 from StrokeSAMLib.lesion.result import LesionResult, no_lesion
 from StrokeSAMLib.lesion.windows import slide
 from StrokeSAMLib.monitor import Monitor
-from StrokeSAMLib.nets.packed import pack_linear_layers
+from StrokeSAMLib.nets.packed import pack_layers
+from StrokeSAMLib.nets.precision import PRECISIONS
 from StrokeSAMLib.nets.sam_unetr import SIZE, SamUnetr
 from StrokeSAMLib.options import option
 
@@ -82,8 +83,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
 
 
 def _prepare(model: SamUnetr, precision: str) -> None:
-    if precision == "float32":
-        pack_linear_layers(model.image_encoder_vit)
+    pack_layers(model.image_encoder_vit, PRECISIONS[precision])
 
 
 @dataclass(frozen=True)

@@ -105,10 +105,15 @@ class DepthBranch(nn.Module):
 
     def forward(self, x: torch.Tensor, slices: int) -> torch.Tensor:
         """(batch · slices, row, column, channel)."""
-        volume = self.layernorm(x).unflatten(0, (-1, slices)).permute(0, 4, 1, 2, 3)
-        narrow = F.relu(self.channel_down(volume))
-        mixed = F.relu(self.PWC(self.DWC(narrow)))
-        return self.channel_up(mixed).permute(0, 2, 3, 4, 1).flatten(0, 1)
+        narrow = F.relu(_pointwise(self.channel_down, self.layernorm(x)))
+        volume = narrow.unflatten(0, (-1, slices)).permute(0, 4, 1, 2, 3)
+        mixed = F.relu(self.PWC(self.DWC(volume)))
+        return _pointwise(self.channel_up, mixed.permute(0, 2, 3, 4, 1)).flatten(0, 1)
+
+
+def _pointwise(convolution: nn.Conv3d, x: torch.Tensor) -> torch.Tensor:
+    """A 1 × 1 × 1 convolution of (…, channel), several times faster than of (channel, …)."""
+    return F.linear(x, convolution.weight.flatten(1), convolution.bias)
 
 
 class TunedBlock(Block):

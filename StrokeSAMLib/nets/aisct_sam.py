@@ -10,9 +10,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from StrokeSAMLib.nets.adapters import adapted_block, plain_block
+from StrokeSAMLib.nets.packed import pack_layers
 from StrokeSAMLib.nets.sam_parts import MaskDecoder, PromptEncoder, TwoWayTransformer
 from StrokeSAMLib.nets.self_prompt import MaskPrompt, SelfPrompt
 from StrokeSAMLib.nets.unetr import UnetrDecoder
+from StrokeSAMLib.nets.unetr_fast import SlicedDecoder
 from StrokeSAMLib.nets.vit import ImageEncoder
 
 SIZE = 256
@@ -31,14 +33,21 @@ class AisctSam(nn.Module):
         self.mask_decoder = UnetrDecoder(1, _WIDTH, _EMBEDDING, feature=16, up=(1, 2, 2), convolved=False)
         self.spg = SelfPrompt((32, 64, 128, 256))
 
+    def quicken(self, dtype: torch.dtype) -> None:
+        """For inference on a CPU: half of the time and of the memory; `dtype` is that of the encoder and decoder."""
+        self.spg.quicken()
+        pack_layers(self.image_encoder, dtype)
+        self.mask_decoder = SlicedDecoder(self.mask_decoder, dtype)
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """See the class."""
         depth = x.shape[2]
-        hidden = list(self.image_encoder.hidden(_slices(x[:, :1]), depth))
-        embedding = self.image_encoder.embedding(hidden[-1])
-        skips = [_reviewed(_volumes(hidden[n].permute(0, 3, 1, 2), depth)) for n in _WHOLE[:3]]
         difference, *prompts = self.spg(x[:, :1], x[:, 1:])
-        return self.mask_decoder.decode(difference, skips, _volumes(embedding, depth) + prompts[3], prompts[:3])
+        blocks = enumerate(self.image_encoder.hidden(_slices(x[:, :1]), depth))
+        *hidden, last = (tokens for n, tokens in blocks if n in _WHOLE)
+        bottom = _volumes(self.image_encoder.embedding(last), depth) + prompts.pop()
+        skips = (_reviewed(_volumes(tokens.permute(0, 3, 1, 2), depth)) for tokens in hidden)
+        return self.mask_decoder.decode(difference, skips, bottom, prompts)
 
 
 class IcasspSam(nn.Module):

@@ -13,6 +13,7 @@ from sam2.modeling.backbones.hieradet import MultiScaleBlock
 from sam2.modeling.sam2_base import SAM2Base
 from torch import nn
 
+from StrokeSAMLib.nets.layers import cut_windows, join_windows, pad_below
 from StrokeSAMLib.nets.packed import PackedLinear, joined, pointwise, product
 
 # From so many tokens on, in one window, products by oneDNN outweigh the fused kernel.
@@ -91,17 +92,12 @@ class _Block(nn.Module):
 
     def _windows(self, qkv: torch.Tensor) -> tuple[torch.Tensor, tuple[int, int]]:
         """(window, row, column, 3 · channel), and how many windows there are in rows and columns."""
-        _, rows, columns, width = qkv.shape
         side = self._window
         if side == 0:
             return qkv, (1, 1)
-        down, across = -(-rows // side), -(-columns // side)
-        if (down * side, across * side) != (rows, columns):
-            padded = self._padding.expand(1, down * side, across * side, width).clone()
-            padded[:, :rows, :columns] = qkv
-            qkv = padded
-        cut = qkv.view(down, side, across, side, width).permute(0, 2, 1, 3, 4)
-        return cut.reshape(down * across, side, side, width), (down, across)
+        down, across = (-(-size // side) for size in qkv.shape[1:3])
+        padded = pad_below(qkv, (down * side, across * side), self._padding)
+        return cut_windows(padded, (side, side)), (down, across)
 
     def _attention(self, qkv: torch.Tensor) -> torch.Tensor:
         """(window, row, column, channel) of windows of queries, keys and values."""
@@ -126,10 +122,7 @@ class _Block(nn.Module):
 
     def _joined(self, x: torch.Tensor, grid: tuple[int, int], size: torch.Size) -> torch.Tensor:
         """The windows put together again, without their padding."""
-        down, across = grid
-        _, rows, columns, width = x.shape
-        whole = x.view(down, across, rows, columns, width).permute(0, 2, 1, 3, 4)
-        whole = whole.reshape(1, down * rows, across * columns, width)
+        whole = join_windows(x, (grid[0] * x.shape[1], grid[1] * x.shape[2]))
         return whole[:, : size[0], : size[1]]
 
     def _pooled(self, x: torch.Tensor) -> torch.Tensor:

@@ -38,21 +38,34 @@ def to_windows(x: torch.Tensor, side: int, fill: torch.Tensor | None = None) -> 
     Args:
         fill: (channel,), what is put below and right of `x` where windows reach beyond it; None: zeros.
     """
-    batch, rows, columns, width = x.shape
-    down, across = -(-rows // side), -(-columns // side)
-    if fill is None or (down * side, across * side) == (rows, columns):
-        x = nn.functional.pad(x, (0, 0, 0, across * side - columns, 0, down * side - rows))
-    else:
-        padded = fill.expand(batch, down * side, across * side, width).clone()
-        padded[:, :rows, :columns] = x
-        x = padded
-    x = x.view(batch, down, side, across, side, width).permute(0, 1, 3, 2, 4, 5)
-    return x.reshape(-1, side, side, width), (down * side, across * side)
+    padded = tuple(-(-size // side) * side for size in x.shape[1:3])
+    return cut_windows(pad_below(x, padded, fill), (side, side)), padded
 
 
 def from_windows(x: torch.Tensor, padded: tuple[int, int], size: tuple[int, int]) -> torch.Tensor:
     """The inverse of `to_windows`, cropped to `size`."""
-    side, width = x.shape[1], x.shape[-1]
-    down, across = padded[0] // side, padded[1] // side
-    x = x.view(-1, down, across, side, side, width).permute(0, 1, 3, 2, 4, 5)
-    return x.reshape(-1, *padded, width)[:, : size[0], : size[1]]
+    return join_windows(x, padded)[:, : size[0], : size[1]]
+
+
+def pad_below(x: torch.Tensor, size: tuple[int, int], fill: torch.Tensor | None = None) -> torch.Tensor:
+    """(batch, row, column, channel) with rows below and columns at its right, of `fill` (channel,) or 0, to `size`."""
+    batch, rows, columns, width = x.shape
+    if size == (rows, columns):
+        return x
+    padded = x.new_zeros(batch, *size, width) if fill is None else fill.expand(batch, *size, width).clone()
+    padded[:, :rows, :columns] = x
+    return padded
+
+
+def cut_windows(x: torch.Tensor, window: tuple[int, int]) -> torch.Tensor:
+    """(batch, row, column, channel), of whole windows, as (window, row, column, channel)."""
+    (rows, columns), width = window, x.shape[-1]
+    cut = x.unflatten(2, (-1, columns)).unflatten(1, (-1, rows)).transpose(2, 3)
+    return cut.reshape(-1, rows, columns, width)
+
+
+def join_windows(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """The inverse of `cut_windows`, to (batch, *size, channel)."""
+    _, rows, columns, width = x.shape
+    whole = x.view(-1, size[0] // rows, size[1] // columns, rows, columns, width).transpose(2, 3)
+    return whole.reshape(-1, *size, width)

@@ -7,6 +7,9 @@ compiler emits; where they are not to be had, the ordinary ones do the same.
 
 from __future__ import annotations
 
+import ctypes
+import sys
+
 import torch
 from torch import nn
 
@@ -76,12 +79,30 @@ def pointwise(convolution: nn.Conv2d) -> nn.Linear:
     return made
 
 
-def pack_linear_layers(module: nn.Module) -> None:
-    """Replace every linear layer within `module`, where this machine can."""
-    if not can_pack():
-        return
+def pack_layers(module: nn.Module, dtype: torch.dtype = torch.float32) -> None:
+    """Replace every linear layer within `module`, and what has a method `packed`, where this machine can.
+
+    Args:
+        dtype: of the products; `packed` is given it and returns what does the same.
+    """
+    if can_pack():
+        _pack_within(module, dtype)
+        _give_back()
+
+
+def _pack_within(module: nn.Module, dtype: torch.dtype) -> None:
     for name, child in module.named_children():
-        if type(child) is nn.Linear:
-            setattr(module, name, PackedLinear(child))
+        if hasattr(child, "packed"):
+            setattr(module, name, child.packed(dtype))
+        elif type(child) is nn.Linear:
+            setattr(module, name, PackedLinear(child, dtype=dtype))
         else:
-            pack_linear_layers(child)
+            _pack_within(child, dtype)
+
+
+def _give_back() -> None:
+    """Return the memory of the weights as they were to the system; glibc would keep half of it."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim:
+            trim(0)

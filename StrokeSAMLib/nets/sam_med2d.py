@@ -5,7 +5,24 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from StrokeSAMLib.nets.packed_convolutions import HalvedAndDoubled
 from StrokeSAMLib.nets.vit import Block
+
+
+class Spatial(nn.Sequential):
+    """Half as fine and back, on (batch, channel, row, column)."""
+
+    def __init__(self, width: int):
+        super().__init__(
+            nn.Conv2d(width, width, 3, 2, 1, bias=False),
+            nn.ReLU(),
+            nn.ConvTranspose2d(width, width, 4, 2, 1, bias=False),
+            nn.ReLU(),
+        )
+
+    def packed(self, dtype: torch.dtype) -> nn.Module:
+        """The same for inference on a CPU, see `packed.pack_layers`."""
+        return HalvedAndDoubled(self[0], self[2], dtype)
 
 
 class Adapter(nn.Module):
@@ -20,12 +37,7 @@ class Adapter(nn.Module):
             nn.Linear(width // 4, width, bias=False),
             nn.Sigmoid(),
         )
-        self.spatial = nn.Sequential(
-            nn.Conv2d(width, width, 3, 2, 1, bias=False),
-            nn.ReLU(),
-            nn.ConvTranspose2d(width, width, 4, 2, 1, bias=False),
-            nn.ReLU(),
-        )
+        self.spatial = Spatial(width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, row, column, channel)."""

@@ -33,8 +33,8 @@ class SamUnetr(UnetrDecoder):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """See the class. The encoder's neck is in the checkpoints, and unused."""
-        found = [hidden.permute(0, 3, 1, 2) for hidden in self.image_encoder_vit.hidden(x)]
-        *skips, bottom = (found[n] for n in _HIDDEN)
+        blocks = enumerate(self.image_encoder_vit.hidden(x))
+        *skips, bottom = (tokens.permute(0, 3, 1, 2) for n, tokens in blocks if n in _HIDDEN)
         return self.decode(x, skips, bottom)
 
 

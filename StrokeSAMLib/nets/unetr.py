@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from monai.networks.blocks import UnetOutBlock, UnetrBasicBlock, UnetrPrUpBlock, UnetrUpBlock
@@ -52,7 +52,7 @@ class UnetrDecoder(nn.Module):
     def decode(
         self,
         image: torch.Tensor,
-        hidden: Sequence[torch.Tensor],
+        hidden: Iterable[torch.Tensor],
         bottom: torch.Tensor,
         prompts: Sequence[torch.Tensor] = (),
     ) -> torch.Tensor:

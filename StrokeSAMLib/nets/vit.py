@@ -5,12 +5,14 @@ columns (Li et al. 2022, arXiv 2203.16527). Names are those of SAM's checkpoints
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from StrokeSAMLib.nets.layers import from_windows, neck, to_windows
+from StrokeSAMLib.nets.layers import cut_windows, join_windows, neck, pad_below
+from StrokeSAMLib.nets.packed import PackedLinear
 
 _MANY_TOKENS = 1024
 
@@ -30,8 +32,8 @@ class Patches(nn.Module):
 class Attention(nn.Module):
     """Attention among the tokens of squares of `side` tokens, with relative positions.
 
-    Windows are padded after the projection to queries, keys and values, where a padding token, which is 0, is what a
-    0 is projected to: of an image of 16 tokens in windows of 14, two thirds of the tokens are padding.
+    SAM pads an image with zero tokens to whole windows. Here padding asks nothing, since what it would find is cropped
+    away, and is asked as what a 0 is projected to: of an image of 16 tokens in windows of 14, two thirds are padding.
     """
 
     def __init__(self, width: int, heads: int, side: int):
@@ -44,41 +46,67 @@ class Attention(nn.Module):
 
     def forward(self, x: torch.Tensor, window: int = 0) -> torch.Tensor:
         """(batch, row, column, channel); within windows of `window` tokens, or, where that is 0, of the whole."""
+        qkv = self.projected(x, window)
         if not window:
-            return self.proj(self._found(self.projected(x, 0)))
+            return self.proj(self._found(*qkv.chunk(3, -1)))
         padding = self.projected(x.new_zeros(1, 1, 1, x.shape[-1]), 0)[0, 0, 0]
-        windows, padded = to_windows(self.projected(x, window), window, padding)
-        return self.proj(from_windows(self._found(windows), padded, tuple(x.shape[1:3])))
+        found = qkv.new_empty(x.shape)
+        for part in _evenly(x.shape[1:3], window):
+            found[part] = self._in_windows(qkv[part], window, padding)
+        return self.proj(found)
 
     def projected(self, x: torch.Tensor, window: int) -> torch.Tensor:
         """Queries, keys and values of (batch, row, column, channel), which will be cut into windows."""
         return self.qkv(x)
 
-    def _found(self, qkv: torch.Tensor) -> torch.Tensor:
-        """(window, side, side, 3 · channel) → (window, side, side, channel)."""
-        windows, rows, columns, _ = qkv.shape
-        qkv = qkv.reshape(windows, rows * columns, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+    def _in_windows(self, qkv: torch.Tensor, window: int, padding: torch.Tensor) -> torch.Tensor:
+        """(batch, row, column, 3 · channel), its windows all of one size, → (batch, row, column, channel)."""
+        size = qkv.shape[1:3]
+        q, k, v = cut_windows(qkv, (min(size[0], window), min(size[1], window))).chunk(3, -1)
+        k, v = (pad_below(x, (window, window), fill) for x, fill in zip((k, v), padding.chunk(3)[1:], strict=True))
+        return join_windows(self._found(q, k, v), size)
+
+    def _found(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        """(window, row, column, channel), of which the queries' rows and columns are the first of the keys'."""
+        by_head = [x.unflatten(3, (self.heads, -1)).permute(0, 3, 1, 2, 4) for x in (q, k, v)]
         # By heads where tokens are many: the positions' logits of all heads at once would take a gigabyte.
-        parts = [qkv] if rows * columns <= _MANY_TOKENS else qkv.split(1, dim=2)
-        found = torch.cat([self._attended(*part.unbind(0), rows, columns) for part in parts], dim=1)
-        return found.transpose(1, 2).reshape(windows, rows, columns, -1)
+        parts = zip(*(x.split(self._heads_at_once(k), dim=1) for x in by_head), strict=True)
+        found = torch.cat([self._attended(*part) for part in parts], dim=1)
+        return found.transpose(1, 2).reshape(q.shape)
 
-    def _attended(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=self._positions(q, rows, columns))
+    def _heads_at_once(self, k: torch.Tensor) -> int:
+        return self.heads if k.shape[1] * k.shape[2] <= _MANY_TOKENS else 1
 
-    def _positions(self, q: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
-        """What is added to the logits, of queries before they are scaled: (window, head, token, token)."""
-        grid = q.reshape(*q.shape[:2], rows, columns, -1)
-        down = torch.einsum("nhrcd,rkd->nhrck", grid, self.rel_pos_h[_distances(rows, q.device)])
-        across = torch.einsum("nhrcd,ckd->nhrck", grid, self.rel_pos_w[_distances(columns, q.device)])
+    def _attended(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        """(window, head, row, column, channel) → (window, head, token, channel)."""
+        positions = self._positions(q, k.shape[2:4])
+        q, k, v = (x.flatten(2, 3) for x in (q, k, v))
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=positions)
+
+    def _positions(self, q: torch.Tensor, keys: tuple[int, int]) -> torch.Tensor:
+        """What is added to the logits, of queries before they are scaled: (window, head, query, key)."""
+        rows, columns = (
+            table[_distances(queries, side, q.device)]
+            for table, queries, side in zip((self.rel_pos_h, self.rel_pos_w), q.shape[2:4], keys, strict=True)
+        )
+        # In the order of its axes, which the sum then has too: else that would be copied into it, ten times as large.
+        down = torch.einsum("nhrcd,rkd->nhrck", q, rows).contiguous()
+        across = torch.einsum("nhrcd,ckd->nhrck", q, columns)
         return (down[..., :, None] + across[..., None, :]).flatten(4).flatten(2, 3)
 
 
-def _distances(side: int, device: torch.device) -> torch.Tensor:
-    """The row of a table of relative positions for each pair of tokens, (side, side)."""
+def _evenly(size: tuple[int, int], window: int) -> Iterator[tuple[slice, ...]]:
+    """Parts of (batch, row, column, channel), each of windows of one size: whole ones, and what is left over."""
+    for rows, columns in product(*((slice(0, n - n % window), slice(n - n % window, n)) for n in size)):
+        if rows.stop > rows.start and columns.stop > columns.start:
+            yield slice(None), rows, columns
+
+
+def _distances(queries: int, side: int, device: torch.device) -> torch.Tensor:
+    """The row of a table of relative positions for each query and each of `side` keys, (query, key)."""
     # Made anew each time: a buffer that no checkpoint holds would stay empty in a network built on the meta device.
     place = torch.arange(side, device=device)
-    return place[:, None] - place[None, :] + side - 1
+    return place[:queries, None] - place[None, :] + side - 1
 
 
 class Mlp(nn.Module):
@@ -92,6 +120,10 @@ class Mlp(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(…, channel)."""
         return self.lin2(F.gelu(self.lin1(x)))
+
+    def packed(self, dtype: torch.dtype) -> nn.Module:
+        """The same for inference on a CPU, see `packed.pack_layers`."""
+        return nn.Sequential(PackedLinear(self.lin1, "gelu", dtype), PackedLinear(self.lin2, dtype=dtype))
 
 
 class Block(nn.Module):

@@ -27,7 +27,7 @@ from StrokeSAMLib.lesion.windows import slide
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.nets.aisct_sam import AisctSam
 from StrokeSAMLib.nets.layers import from_windows, to_windows
-from StrokeSAMLib.nets.packed import pack_linear_layers
+from StrokeSAMLib.nets.packed import pack_layers
 
 _SIDE = 4096
 
@@ -97,7 +97,7 @@ def encoder_rate() -> None:
     with torch.inference_mode():
         with FlopCounterMode(display=False) as counter:
             list(model.image_encoder.hidden(images, WINDOW[0]))
-        pack_linear_layers(model.image_encoder)
+        pack_layers(model.image_encoder)
         encoder = counter.get_total_flops() / _seconds(lambda: list(model.image_encoder.hidden(images, WINDOW[0])))
         matrix = torch.randn(_SIDE, _SIDE)
         packed = torch.ops.mkldnn._reorder_linear_weight(matrix, _SIDE)

@@ -39,12 +39,12 @@ def engine_of(id: str, precision: str):
         model = speed_up(filler.fill(build(configurations()[id])), PRECISIONS[precision])
         return Sam2Engine(id, model, {"precision": precision}), before
     from StrokeSAMLib.interactive.engines import lite_medsam, sam
-    from StrokeSAMLib.nets.packed import pack_linear_layers
+    from StrokeSAMLib.nets.packed import pack_layers
 
     recipe = {**sam.RECIPES, **lite_medsam.RECIPES}[id]
     before = resident()
     model = recipe.build()
-    pack_linear_layers(model.image_encoder)
+    pack_layers(model.image_encoder)
     kind = lite_medsam.LiteMedSamEngine if id in lite_medsam.RECIPES else sam.SamEngine
     return kind(id, model, recipe), before
 

@@ -7,10 +7,16 @@ import torch
 from goldens import DATA, Recorder, difference, filled, keys, wanted_keys
 
 from StrokeSAMLib.lesion.network import Asked
+from StrokeSAMLib.nets.adapters import adapted_block
 from StrokeSAMLib.nets.aisct_sam import AisctSam, IcasspSam
-from StrokeSAMLib.nets.layers import to_windows
+from StrokeSAMLib.nets.layers import from_windows, to_windows
+from StrokeSAMLib.nets.norms import Statistics
+from StrokeSAMLib.nets.packed import pack_layers
+from StrokeSAMLib.nets.packed_convolutions import HalvedAndDoubled
 from StrokeSAMLib.nets.precision import has_bfloat16
 from StrokeSAMLib.nets.self_prompt import SelfPrompt
+from StrokeSAMLib.nets.unetr import UnetrDecoder
+from StrokeSAMLib.nets.unetr_fast import SlicedDecoder
 
 SIZE = (1, 2, 4, 256, 256)
 # The self-prompt's threshold lets isolated voxels jump, wherever sums are rounded otherwise.
@@ -70,6 +76,41 @@ def test_the_quick_self_prompt_is_the_plain_one():
         for found, wanted in zip(network(scan, mirrored), plain, strict=True):
             torch.testing.assert_close(found, wanted, rtol=0, atol=2e-5)
     assert all(value.requires_grad for value in network(scan, mirrored)[1:])
+
+
+def test_packed_layers_and_evenly_cut_windows_are_the_plain_ones():
+    torch.manual_seed(0)
+    block = adapted_block(32, 2, 6, 16).eval().requires_grad_(False)
+    for table in (block.attn.rel_pos_h, block.attn.rel_pos_w):
+        table.normal_()
+    x = torch.randn(4, 16, 14, 32)
+    windows, padded = to_windows(block.norm1(x), 6)
+    plain = from_windows(block.attn(windows), padded, (16, 14))
+    torch.testing.assert_close(block.attn(block.norm1(x), 6), plain)
+    wanted = block(x, 4)
+    pack_layers(block)
+    assert isinstance(block.Adapter.spatial, HalvedAndDoubled)
+    torch.testing.assert_close(block(x, 4), wanted, rtol=0, atol=1e-5)
+
+
+def test_the_decoder_by_slices_is_the_plain_one():
+    torch.manual_seed(0)
+    decoder = UnetrDecoder(1, 24, 16, feature=4, up=(1, 2, 2), convolved=False).eval().requires_grad_(False)
+    image, bottom = torch.randn(2, 1, 3, 32, 64), torch.randn(2, 16, 3, 2, 4)
+    hidden = [torch.randn(2, 24, 3, 2, 4) for _ in range(3)]
+    prompts = [torch.randn(2, 8 << n, 3, 16 >> n, 32 >> n) for n in range(3)]
+    with torch.inference_mode():
+        wanted = decoder.decode(image, hidden, bottom, prompts)
+        found = SlicedDecoder(decoder).decode(image, hidden, bottom, prompts)
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
+
+
+def test_statistics_of_pieces_are_those_of_the_whole():
+    x = torch.randn(3, 1000) * torch.tensor([[1.0], [10.0], [0.1]]) + torch.tensor([[0.0], [50.0], [3.0]])
+    found = Statistics.of_all(map(Statistics.of, x.split(300, dim=1)))
+    variance, mean = torch.var_mean(x.double(), dim=1, correction=0)
+    torch.testing.assert_close(found.mean, mean, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(found.variance, variance, rtol=1e-5, atol=0)
 
 
 class TestAisctSam:

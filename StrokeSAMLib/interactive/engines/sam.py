@@ -19,7 +19,7 @@ from StrokeSAMLib.interactive.engines.packed_mask import PackedMask
 from StrokeSAMLib.interactive.memory import MIB, Footprint
 from StrokeSAMLib.interactive.slices import SlicePrompts
 from StrokeSAMLib.nets.devices import choose_device, inference
-from StrokeSAMLib.nets.packed import pack_linear_layers
+from StrokeSAMLib.nets.packed import pack_layers
 from StrokeSAMLib.nets.sam_models import PromptedSam, sam_med2d, sam_vit_b
 from StrokeSAMLib.options import NoOptions, build_options
 from StrokeSAMLib.weights.checkpoint import load_weights, read_checkpoint
@@ -264,5 +264,5 @@ def loaded(recipe: Recipe, weights: Path, device: str) -> PromptedSam:
     load_weights(model, read_checkpoint(weights), str(weights))
     model = model.to(choose_device(device))
     if model.device.type == "cpu":
-        pack_linear_layers(model.image_encoder)
+        pack_layers(model.image_encoder)
     return model
