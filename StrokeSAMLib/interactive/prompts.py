@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
@@ -48,6 +51,12 @@ class Mask:
 
     image: sitk.Image
     positive: bool = True
+
+    @cached_property
+    def packed(self) -> bytes:
+        """Which voxels are not 0, a bit each, compressed; kept, since every edit writes the whole session anew."""
+        bits = np.packbits(sitk.GetArrayViewFromImage(self.image) != 0)
+        return zlib.compress(bits.tobytes(), 9)
 
 
 Prompt = Point | Box | Mask

@@ -152,7 +152,7 @@ def _prompt(prompt: Prompt) -> dict[str, Any]:
         return {"type": "point", "position": list(prompt.position), "label": int(prompt.positive)}
     if isinstance(prompt, Box):
         return {"type": "box", "corners": [list(prompt.first), list(prompt.second)]}
-    return {"type": "mask", "label": int(prompt.positive), **_voxels(prompt.image)}
+    return {"type": "mask", "label": int(prompt.positive), **_voxels(prompt)}
 
 
 def _prompt_back(entry: Mapping[str, Any]) -> Prompt:
@@ -161,15 +161,15 @@ def _prompt_back(entry: Mapping[str, Any]) -> Prompt:
     return prompts_from({"space": "LPS", "prompts": [entry]})[0]
 
 
-def _voxels(mask: sitk.Image) -> dict[str, Any]:
-    """A mask as text: its bits, compressed."""
-    bits = np.packbits(sitk.GetArrayViewFromImage(mask) != 0)
+def _voxels(mask: Mask) -> dict[str, Any]:
+    """A mask as text."""
+    image = mask.image
     return {
-        "size": list(mask.GetSize()),
-        "spacing": list(mask.GetSpacing()),
-        "origin": list(mask.GetOrigin()),
-        "direction": list(mask.GetDirection()),
-        "bits": base64.b64encode(zlib.compress(bits.tobytes(), 9)).decode("ascii"),
+        "size": list(image.GetSize()),
+        "spacing": list(image.GetSpacing()),
+        "origin": list(image.GetOrigin()),
+        "direction": list(image.GetDirection()),
+        "bits": base64.b64encode(mask.packed).decode("ascii"),
     }
 
 

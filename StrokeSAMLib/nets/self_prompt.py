@@ -13,11 +13,16 @@ from torch import nn
 from StrokeSAMLib.nets.self_prompt_fast import pooled
 
 _GROUPS = 4
-_INFORMATIVE = 0.5
 
 
 class SpatialUnit(nn.Module):
-    """Features parted, voxel by voxel, into informative and other ones, which change halves."""
+    """Features parted, voxel by voxel, into informative and other ones, which change halves.
+
+    Attributes:
+        informative: from a gate above this.
+    """
+
+    informative = 0.5
 
     def __init__(self, channels: int):
         super().__init__()
@@ -29,7 +34,7 @@ class SpatialUnit(nn.Module):
         share = (self.gn.weight / self.gn.weight.sum()).view(-1, 1, 1, 1)
         # Not one product with the norm's own scale: rounded otherwise, voxels pass the threshold.
         gate = self.gn(x).mul_(share).sigmoid_()
-        informative = gate > _INFORMATIVE
+        informative = gate > self.informative
         # What is not informative is weighted by the gate in both parts, not by 1 − gate in the second: checkpoints
         # were trained so.
         gated = gate * x

@@ -20,7 +20,6 @@ from StrokeSAMLib.nets.norms import Statistics
 if TYPE_CHECKING:
     from StrokeSAMLib.nets.self_prompt import ChannelUnit, SpatialUnit, Stage
 
-_INFORMATIVE = 0.5
 # Of a piece, float32: half of a core's own cache.
 _BYTES = 1 << 19
 
@@ -28,12 +27,13 @@ _BYTES = 1 << 19
 def pooled(stage: Stage, x: torch.Tensor) -> torch.Tensor:
     """What `stage`, then the greatest of 2 × 2 rows and columns, makes of (batch, channel, z, y, x), float32; y and x
     even."""
-    return torch.stack([_one(stage, volume[None]) for volume in x])
+    return torch.stack([_one(stage, volume) for volume in x])
 
 
 def _one(stage: Stage, x: torch.Tensor) -> torch.Tensor:
-    grid = x.shape[2:]
-    features = _convolved(stage.conv1, x[0]).flatten(1)
+    """Of (channel, z, y, x)."""
+    grid = x.shape[1:]
+    features = _convolved(stage.conv1, x).flatten(1)
     norm = _normalised_in_place(features, stage.conv2.SRU)
     squeezed = _squeezed(features, norm, stage.conv2.SRU, stage.conv2.CRU)
     del features
@@ -89,7 +89,7 @@ def _squeezed(
     for x, out in zip(features.split(size, dim=1), squeezed.split(size, dim=1), strict=True):
         gate = (x * norm[0]).add_(norm[1]).mul_(share).sigmoid_()
         # The gate where it is informative and where it is not; without branches, several times as fast.
-        high = F.threshold(gate, _INFORMATIVE, 0)
+        high = F.threshold(gate, unit.informative, 0)
         low = gate.sub_(high)
         other = low * x
         kept = high.sign_().add_(low).mul_(x)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.ndimage as ndi
 
+from StrokeSAMLib.evaluation.metrics import dice
 from StrokeSAMLib.imaging.morphology import FULL, remove_small
 from StrokeSAMLib.training.synthesis import Anatomy, Patient, patient
 
@@ -21,9 +22,9 @@ class Case:
     Attributes:
         volume_ml: of the lesion; 0 without one.
         found: whether a part of the answer touches the lesion.
-        dice: of lesion and answer; NaN where both are empty.
+        dice: of lesion and answer; 1 where both are empty.
         false_ml: of the answer's components that touch no lesion.
-        facts: see `Patient.facts`.
+        facts: see `Patient.facts`; and "contrast_to_noise" of a lesion, see there.
     """
 
     volume_ml: float
@@ -44,9 +45,9 @@ class Validation:
     cases: tuple[Case, ...]
     reliability: np.ndarray
 
-    def within(self, fact: str, low: float, high: float) -> list[Case]:
-        """The cases with a lesion whose `fact` ("volume_ml", or of `Patient.facts`) lies in low ≤ x < high."""
-        return [each for each in self.cases if each.volume_ml > 0 and low <= _value(each, fact) < high]
+    def within(self, fact: str, low: float, high: float, most_ml: float = float("inf")) -> list[Case]:
+        """The cases with a lesion below `most_ml` whose `fact` ("volume_ml", or of `facts`) lies in low ≤ x < high."""
+        return [each for each in self.cases if 0 < each.volume_ml < most_ml and low <= _value(each, fact) < high]
 
     def lesion_free(self) -> list[Case]:
         """The cases without a lesion."""
@@ -87,14 +88,22 @@ def judge(one: Patient, probability: np.ndarray, threshold: float, min_volume_ml
     mask = remove_small(probability >= threshold, min_volume_ml / voxel_ml)
     labels, _ = ndi.label(mask, structure=FULL)
     true = np.unique(labels[one.lesion & mask])
-    total = np.count_nonzero(mask) + np.count_nonzero(one.lesion)
     return Case(
         volume_ml=np.count_nonzero(one.lesion) * voxel_ml,
         found=bool(true.size),
-        dice=2 * np.count_nonzero(mask & one.lesion) / total if total else float("nan"),
+        dice=dice(one.lesion, mask),
         false_ml=np.count_nonzero(mask & ~np.isin(labels, true)) * voxel_ml,
-        facts=one.facts,
+        facts=one.facts | ({"contrast_to_noise": contrast_to_noise(one)} if one.lesion.any() else {}),
     )
+
+
+def contrast_to_noise(one: Patient) -> float:
+    """How far a lesion's mean in the first channel lies from that of the shell about it (of the brain, 2 to 4 voxels
+    away), in the shell's standard deviations."""
+    near, far = (ndi.binary_dilation(one.lesion, FULL, iterations=n) for n in (1, 4))
+    image = one.channels[0]
+    shell = image[far & ~near & one.brain]
+    return float(abs(image[one.lesion].mean() - shell.mean()) / shell.std()) if shell.size else 0.0
 
 
 def _reliability(probability: np.ndarray, lesion: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from StrokeSAMLib.training.validation import Case, Validation, validate
 # No training's patients have such numbers (training/loop.py).
 _FIRST_SEED = 2_000_000_000
 _LESION_FREE = 0.25
+_SMALL_ML, _CONTRAST_TO_NOISE = 1.0, (0, 1, 2, 4, np.inf)
 _BINS = {
     "ncct-unet": {
         "volume_ml": (0.1, 1, 3, 10, 30, 100, 300),
@@ -55,6 +56,9 @@ def tables(kind: str, found: Validation) -> None:
     for fact, edges in _BINS[kind].items():
         for low, high in pairwise(edges):
             print(row(f"{fact} {low:g}–{high:g}", found.within(fact, low, high)))
+    for low, high in pairwise(_CONTRAST_TO_NOISE):
+        cases = found.within("contrast_to_noise", low, high, _SMALL_ML)
+        print(row(f"below {_SMALL_ML:g} ml, contrast to noise {low:g}–{high:g}", cases))
     false = np.array([each.false_ml for each in found.lesion_free()])
     print(f"\nLesion-free: {len(false)}, false at most 1 ml in {np.mean(false <= 1):.0%}, worst {false.max():.1f} ml")
     print("\n| probability | voxels | mean | lesion |\n|---|---|---|---|")

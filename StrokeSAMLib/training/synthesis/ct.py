@@ -71,10 +71,10 @@ def _infarcted(
 
 
 def _old_infarcts(hu: np.ndarray, head: Head, csf: float, rng: np.random.Generator) -> np.ndarray:
-    """Lost tissue filled with CSF, or nearly so."""
+    """Lost tissue filled with CSF, or nearly so: what is darker than its tissue but not so dark is recent."""
     for _ in range(rng.integers(1, 3)):
         old = infarct(head, any_side(rng), log_between(rng, 0.3, 60.0), rng)
-        hu = blend(hu, csf + between(rng, 0, 8), old.part * head.brain)
+        hu = blend(hu, csf + between(rng, 0, 3), old.part * head.brain)
     return hu
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from StrokeSAMLib.evaluation.metrics import dice
 from StrokeSAMLib.imaging.channels import GRID_MM
 from StrokeSAMLib.training.synthesis.anatomy import Anatomy
 from StrokeSAMLib.training.synthesis.ct import ct_patient
@@ -36,7 +37,7 @@ class Kind:
 
 # A CT hardly ever shows an infarct of a millilitre in its first hours: the network is not taught to guess.
 KINDS = {
-    "ncct-unet": Kind(ct_patient, (5.0, 250.0), 0.05, 0.15),
+    "ncct-unet": Kind(ct_patient, (5.0, 250.0), 0.05, 0.25),
     "dwi-unet": Kind(diffusion_patient, (0.1, 250.0), 0.25, 0.15),
 }
 # 168 × 216 × 168 mm: every adult's brain, turned.
@@ -76,9 +77,5 @@ def patient(kind: str, anatomies: Sequence[Anatomy], seed: int, lesion_free: flo
     free = of.lesion_free if lesion_free is None else lesion_free
     lesion = no_lesion(head) if chance(rng, free) else infarcts(head, of.volume_ml, of.lacunes, rng)
     scan = of.image(head, lesion, rng)
-    facts = {**scan.facts, "turn_deg": head.turn, "mask_dice": _dice(scan.brain, head.brain > 0.5)}
+    facts = {**scan.facts, "turn_deg": head.turn, "mask_dice": dice(head.brain > 0.5, scan.brain)}
     return Patient(scan.channels, lesion.mask & scan.brain, scan.brain, facts)
-
-
-def _dice(first: np.ndarray, second: np.ndarray) -> float:
-    return float(2 * np.count_nonzero(first & second) / max(np.count_nonzero(first) + np.count_nonzero(second), 1))
