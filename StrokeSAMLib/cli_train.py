@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from StrokeSAMLib.errors import OptionError, StrokeSAMError
+from StrokeSAMLib.errors import Cancelled, OptionError, StrokeSAMError
+from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.terminal import monitoring
 
 _NETWORKS = ("ncct-unet", "dwi-unet")
@@ -25,6 +27,9 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the synthetic patients and the first weights.", min=0)] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
+    devices: Annotated[
+        int | None, typer.Option(help="How many GPUs, or processes on a CPU; by default all GPUs.", min=1)
+    ] = None,
 ) -> None:
     """Train a lesion network on synthetic patients made from tissue maps."""
     if network not in _NETWORKS:
@@ -33,12 +38,18 @@ def train(
         from StrokeSAMLib.training.loop import Plan
         from StrokeSAMLib.training.loop import train as run
         from StrokeSAMLib.training.synthesis import read_anatomies
+        from StrokeSAMLib.training.team import gather
     except ImportError as error:
         raise StrokeSAMError(
-            f'training needs more packages ({error.name}): pip install "strokesam[networks]"'
+            f'training needs more packages ({error.name}): pip install "strokesam[training]"'
         ) from None
 
     anatomies = read_anatomies(anatomy)
+    team, plan = gather(devices), Plan(network, minutes, seed, steps, resume)
+    if team.rank:
+        with suppress(StrokeSAMError, Cancelled):  # the first says what went wrong
+            run(plan, anatomies, output, Monitor(), team)
+        return
     with monitoring() as monitor:
-        state = run(Plan(network, minutes, seed, steps, resume), anatomies, output, monitor)
+        state = run(plan, anatomies, output, monitor, team)
     print(f"{network}: {state.step} steps → {output / f'{network}.safetensors'}")

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.errors import Cancelled, InputError
 from StrokeSAMLib.files import replacing
 from StrokeSAMLib.imaging.channels import brain_box
 from StrokeSAMLib.monitor import Monitor
-from StrokeSAMLib.nets.devices import choose_device
 from StrokeSAMLib.nets.precision import PRECISIONS, choose_precision
 from StrokeSAMLib.training.curve import write_curve
 from StrokeSAMLib.training.loss import dice_and_bce
 from StrokeSAMLib.training.state import State, begin, resume, save
 from StrokeSAMLib.training.synthesis import Anatomy, Patient, patient
+from StrokeSAMLib.training.team import Team
 
 _BATCH = 2
 _MOST_GRADIENT = 1.0
@@ -53,62 +53,84 @@ class Plan:
         return min(1.0, max(minutes / most, state.step / self.steps if self.steps else 0.0))
 
 
-def train(plan: Plan, anatomies: Sequence[Anatomy], folder: Path, monitor: Monitor) -> State:
+def train(plan: Plan, anatomies: Sequence[Anatomy], folder: Path, monitor: Monitor, team: Team | None = None) -> State:
     """Train, and write to `folder`: ``checkpoint.pt``, ``curve.png`` and ``ID.safetensors`` (half precision).
 
-    The same plan gives the same steps on the same machine, interrupted or not. A cancelled training keeps its last
-    checkpoint.
+    The same plan gives the same steps on the same machine, interrupted or not; on more devices each step sees more
+    patients. A cancelled training keeps its last checkpoint.
+
+    Args:
+        team: see `team.gather`; None for one device.
 
     Raises:
         InputError: the folder cannot be written to, or there is no such training to resume.
         Cancelled: the monitor's event was set.
     """
+    team = team or Team()
     _make(folder)
-    checkpoint = folder / "checkpoint.pt"
-    device = choose_device("auto")
+    checkpoint, device = folder / "checkpoint.pt", str(team.device)
     state = resume(checkpoint, plan.id, plan.seed, device) if plan.resume else begin(plan.id, plan.seed, device)
-    precision = _precision(device)
     start = time.monotonic()
-    while (done := plan.done(state, (time.monotonic() - start) / 60)) < 1:
-        monitor.step(done, f"step {state.step}, loss {np.mean(state.losses[-50:] or [np.nan]):.3f}")
-        _step(state, anatomies, device, precision)
-        if state.step % _SAVE_EVERY == 0:
-            save(state, checkpoint)
-            write_curve(state.losses, folder / "curve.png")
-    save(state, checkpoint)
-    write_curve(state.losses, folder / "curve.png")
-    _write_weights(state, folder / f"{plan.id}.safetensors")
+    while _goes_on(state, plan.done(state, (time.monotonic() - start) / 60), monitor, team):
+        _step(state, anatomies, team)
+        if state.step % _SAVE_EVERY == 0 and team.rank == 0:
+            _save(state, folder)
+    if team.rank == 0:
+        _save(state, folder)
+        _write_weights(state, folder / f"{plan.id}.safetensors")
+    team.part()
     return state
 
 
-def _precision(device: str) -> torch.dtype:
-    """bfloat16 where a GPU has it."""
-    # On CPUs the gradients of 3-D convolutions in bfloat16 came out as NaN (PyTorch 2.13), and no two runs agreed.
-    return PRECISIONS[choose_precision("auto", device)] if device == "cuda" else torch.float32
+def _goes_on(state: State, done: float, monitor: Monitor, team: Team) -> bool:
+    """Report; whether there is more to do. All stop where the first has to, since none can go on without it."""
+    cancelled = False
+    try:
+        monitor.step(done, f"step {state.step}, loss {np.mean(state.losses[-50:] or [np.nan]):.3f}")
+    except Cancelled:
+        cancelled = True
+    done, cancelled = team.agreed((done, cancelled))
+    if cancelled:
+        team.part()
+        raise Cancelled
+    return done < 1
 
 
-def _step(state: State, anatomies: Sequence[Anatomy], device: str, precision: torch.dtype) -> None:
-    first = _SEEDS_APART * state.seed + _BATCH * state.step
+def _save(state: State, folder: Path) -> None:
+    save(state, folder / "checkpoint.pt")
+    write_curve(state.losses, folder / "curve.png")
+
+
+def _step(state: State, anatomies: Sequence[Anatomy], team: Team) -> None:
+    first = _SEEDS_APART * state.seed + _BATCH * (team.size * state.step + team.rank)
     state.set_rate()
     state.optimiser.zero_grad()
     # One after the other, since the boxes of their brains differ.
-    losses = [_learn(state, patient(state.id, anatomies, first + n), device, precision) for n in range(_BATCH)]
+    losses = [_learn(state, patient(state.id, anatomies, first + n), team.device) for n in range(_BATCH)]
+    team.average(state.network.parameters())
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), _MOST_GRADIENT)
     state.optimiser.step()
     state.losses.append(float(np.mean(losses)))
     state.follow()
 
 
-def _learn(state: State, case: Patient, device: str, precision: torch.dtype) -> float:
+def _learn(state: State, case: Patient, device: torch.device) -> float:
     """Add the gradient of one patient; the loss."""
     box = brain_box(case.brain)
     channels = torch.from_numpy(case.channels[(slice(None), *box)])[None].to(device)
     truth = torch.from_numpy(case.lesion[box])[None, None].to(device, torch.float32)
-    with torch.autocast(device, dtype=precision, enabled=precision != torch.float32):
+    precision = _precision(device.type)
+    with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
         logits = state.network(channels.contiguous(memory_format=torch.channels_last_3d))
     loss = dice_and_bce(logits, truth, state.id)
     (loss / _BATCH).backward()
     return float(loss.detach())
+
+
+def _precision(device: str) -> torch.dtype:
+    """bfloat16 where a GPU has it."""
+    # On CPUs the gradients of 3-D convolutions in bfloat16 came out as NaN (PyTorch 2.13), and no two runs agreed.
+    return PRECISIONS[choose_precision("auto", device)] if device == "cuda" else torch.float32
 
 
 def _write_weights(state: State, path: Path) -> None:

@@ -1,5 +1,9 @@
 """Training: the loss falls, an interrupted run ends where an uninterrupted one does, files are whole."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -99,6 +103,31 @@ def test_what_cannot_be_resumed_is_said(tiny, tmp_path):
         train(Plan("dwi-unet", resume=True), [], tmp_path, Monitor())
 
 
+def test_two_processes_learn_what_one_learns_of_as_many_patients(folder, tmp_path, monkeypatch):
+    pytest.importorskip("lightning_fabric")
+    words = ["train", "dwi-unet", "--anatomy", folder, "-o", tmp_path / "two", "--steps", "2", "--devices", "2"]
+    done = subprocess.run(
+        [Path(sys.executable).with_name("strokesam"), *words], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("dwi-unet: 2 steps") == 1
+    anatomies = read_anatomies(folder)
+    alone = train(Plan("dwi-unet", steps=2), anatomies, tmp_path / "alone", Monitor())
+    monkeypatch.setattr(loop, "_BATCH", 4)
+    wanted = train(Plan("dwi-unet", steps=2), anatomies, tmp_path / "one", Monitor())
+    found = torch.load(tmp_path / "two" / "checkpoint.pt", weights_only=True)["network"]
+    # The first steps of Adam follow the gradient's sign, which rounding decides where it is next to nothing.
+    assert alike(found, wanted.network.state_dict()) > 0.98
+    assert alike(found, alone.network.state_dict()) < 0.9
+
+
+def alike(first, second):
+    """The part of two networks' numbers that are the same but for rounding."""
+    pairs = [(first[key].flatten(), second[key].flatten()) for key in first]
+    a, b = (torch.cat(each) for each in zip(*pairs, strict=True))
+    return float(torch.isclose(a, b, rtol=1e-3, atol=1e-6).float().mean())
+
+
 class TestCommand:
     def test_trains_on_a_folder_of_tissue_maps(self, folder, tmp_path, capsys):
         out = tmp_path / "out"
@@ -110,5 +139,7 @@ class TestCommand:
     def test_refuses_what_it_does_not_know(self, folder, tmp_path, capsys):
         assert run(["train", "other", "--anatomy", str(folder), "-o", str(tmp_path)]) == 2
         assert "no network 'other'" in capsys.readouterr().err
+        assert run(["train", "dwi-unet", "--anatomy", str(folder), "-o", str(tmp_path), "--devices", "9999"]) == 2
+        assert "devices is 9999; " in capsys.readouterr().err
         assert run(["train", "dwi-unet", "--anatomy", str(tmp_path / "none"), "-o", str(tmp_path)]) == 2
         assert "no tissue maps" in capsys.readouterr().err
