@@ -5,6 +5,7 @@ Peer: the same network, float32, as its layers are written, window by window. Ra
 of one thread, medians.
 
     python Testing/Benchmarks/networks.py                 # 2 windows each, 2 repeats; some minutes
+    python Testing/Benchmarks/networks.py --depth 4       # windows of 4 slices, not of 20: as the tests run it
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,14 +31,14 @@ from StrokeSAMLib.nets.aisct_sam import AisctSam
 from StrokeSAMLib.nets.layers import from_windows, to_windows
 from StrokeSAMLib.nets.packed import pack_layers
 
+_PRECISIONS = ("float32", "bfloat16")
 _SIDE = 4096
 
 
-def straightforward(model: torch.nn.Module, volume: np.ndarray) -> np.ndarray:
+def straightforward(model: torch.nn.Module, volume: np.ndarray, depth: int) -> np.ndarray:
     """Every window, one at a time, as a description is read."""
-    count = volume.shape[1] // WINDOW[0]
     with torch.no_grad():
-        parts = [model(torch.from_numpy(volume[None, :, 20 * n : 20 * n + 20])) for n in range(count)]
+        parts = [model(window[None]) for window in torch.from_numpy(volume).split(depth, dim=1)]
     return torch.cat([part[0, 1] - part[0, 0] for part in parts]).numpy()
 
 
@@ -54,51 +56,57 @@ def pad_first(model: torch.nn.Module) -> None:
         attention.forward = attend
 
 
-def ours(asked: Asked, volume: np.ndarray) -> np.ndarray:
+def ours(asked: Asked, volume: np.ndarray, depth: int) -> np.ndarray:
     """As the method does it, without overlap."""
-    return slide(volume, np.ones(volume.shape[1:], bool), asked, WINDOW, 0.0, 1, Monitor())
+    return slide(volume, np.ones(volume.shape[1:], bool), asked, (depth, *WINDOW[1:]), 0.0, 1, Monitor())
 
 
-def prepared(who: str) -> Callable[[np.ndarray], np.ndarray]:
+def prepared(who: str) -> Callable[[np.ndarray, int], np.ndarray]:
     """One of the contenders."""
     model = randomised(AisctSam, 1)
     if who == "official":
         pad_first(model)
-        return lambda volume: straightforward(model, volume)
-    asked = Asked(model, "cpu", who, print, prepare)
-    return lambda volume: ours(asked, volume)
+        return partial(straightforward, model)
+    return partial(ours, Asked(model, "cpu", who, print, prepare))
 
 
-def volume_of(windows: int) -> np.ndarray:
+def volume_of(windows: int, depth: int) -> np.ndarray:
     """Noise, float32 (2, z, y, x)."""
-    return np.random.default_rng(0).standard_normal((2, 20 * windows, 256, 256)).astype(np.float32)
+    return np.random.default_rng(0).standard_normal((2, depth * windows, *WINDOW[1:])).astype(np.float32)
 
 
-def compare(windows: int, repeats: int) -> None:
-    """Fractions of the peer's time."""
-    contenders = {who: prepared(who) for who in ("official", "float32", "bfloat16")}
-    volume, taken, answers = volume_of(windows), {who: [] for who in contenders}, {}
+def compare(windows: int, repeats: int, depth: int, precisions: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Of each precision, the fraction of the peer's time, and of its voxels that are alike."""
+    contenders = {who: prepared(who) for who in ("official", *precisions)}
+    volume, taken, answers = volume_of(windows, depth), {who: [] for who in contenders}, {}
     for _ in range(repeats):
         for who, run in contenders.items():
             start = time.process_time()
-            answers[who] = run(volume)
+            answers[who] = run(volume, depth)
             taken[who].append(time.process_time() - start)
     wanted = statistics.median(taken["official"])
-    print(f"{windows} windows, {repeats} repeats, one thread; straightforward: {wanted:.1f} CPU s")
-    for who in ("float32", "bfloat16"):
+    print(f"{windows} windows of {depth} slices, {repeats} repeats, one thread; straightforward: {wanted:.1f} CPU s")
+    found = {}
+    for who in precisions:
         same = float(np.mean((answers[who] > 0) == (answers["official"] > 0)))
-        print(f"{who}: {statistics.median(taken[who]) / wanted:.2f} of it; {same:.2%} of the voxels alike")
+        found[who] = statistics.median(taken[who]) / wanted, same
+        print(f"{who}: {found[who][0]:.2f} of it; {same:.2%} of the voxels alike")
+    return found
 
 
-def encoder_rate() -> None:
+def encoder_rate(depth: int) -> None:
     """Floating-point operations a second of the packed encoder, against a large product's."""
-    model = randomised(AisctSam, 1)
-    images = torch.randn(WINDOW[0], 3, *WINDOW[1:])
+    encoder = randomised(AisctSam, 1).image_encoder
+    images = torch.randn(depth, 3, *WINDOW[1:])
+
+    def run() -> None:
+        list(encoder.hidden(images, depth))
+
     with torch.inference_mode():
         with FlopCounterMode(display=False) as counter:
-            list(model.image_encoder.hidden(images, WINDOW[0]))
-        pack_layers(model.image_encoder)
-        encoder = counter.get_total_flops() / _seconds(lambda: list(model.image_encoder.hidden(images, WINDOW[0])))
+            run()
+        pack_layers(encoder)
+        rate = counter.get_total_flops() / _seconds(run)
         matrix = torch.randn(_SIDE, _SIDE)
         packed = torch.ops.mkldnn._reorder_linear_weight(matrix, _SIDE)
         product = (
@@ -106,7 +114,7 @@ def encoder_rate() -> None:
             * _SIDE**3
             / _seconds(lambda: torch.ops.mkldnn._linear_pointwise(matrix, packed, None, "none", [], "none"))
         )
-    print(f"encoder: {encoder / 1e9:.0f} GFLOP/s, {encoder / product:.0%} of a large product's {product / 1e9:.0f}")
+    print(f"encoder: {rate / 1e9:.0f} GFLOP/s, {rate / product:.0%} of a large product's {product / 1e9:.0f}")
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -118,37 +126,40 @@ def _seconds(work: Callable[[], object]) -> float:
     return min(taken)
 
 
-def memory() -> None:
+def memory(depth: int) -> None:
     """Peak resident memory, each in a process of its own (Linux)."""
     peaks = {}
-    for who in ("nothing", "official", "float32", "bfloat16"):
-        command = [sys.executable, __file__, "--peak-of", who]
+    for who in ("nothing", "official", *_PRECISIONS):
+        command = [sys.executable, __file__, "--depth", str(depth), "--peak-of", who]
         peaks[who] = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
     print(f"peak MiB; of the libraries alone {peaks['nothing']}, straightforward {peaks['official']}")
-    for who in ("float32", "bfloat16"):
+    for who in _PRECISIONS:
         print(f"{who}: {peaks[who]}, {peaks[who] / peaks['official']:.2f} of it")
 
 
-def peak_of(who: str) -> None:
+def peak_of(who: str, depth: int) -> None:
+    """Print the peak of one contender's only window."""
     if who != "nothing":
-        prepared(who)(volume_of(1))
+        prepared(who)(volume_of(1, depth), depth)
     status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
     print(int(status["VmHWM"].split()[0]) // 1024)
 
 
 def main() -> None:
+    """Measure as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--windows", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--peak-of", choices=("nothing", "official", "float32", "bfloat16"), help=argparse.SUPPRESS)
+    parser.add_argument("--depth", type=int, default=WINDOW[0])
+    parser.add_argument("--peak-of", choices=("nothing", "official", *_PRECISIONS), help=argparse.SUPPRESS)
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.peak_of:
-        peak_of(given.peak_of)
+        peak_of(given.peak_of, given.depth)
         return
-    encoder_rate()
-    compare(given.windows, given.repeats)
-    memory()
+    encoder_rate(given.depth)
+    compare(given.windows, given.repeats, given.depth, _PRECISIONS)
+    memory(given.depth)
 
 
 if __name__ == "__main__":

@@ -49,3 +49,13 @@ def oblique_grid(like, degrees, flips=(1, 1, 1)):
     middle = like.TransformContinuousIndexToPhysicalPoint(half.tolist())
     grid.SetOrigin((np.asarray(middle) - direction @ (half * np.asarray(like.GetSpacing()))).tolist())
     return grid
+
+
+def ball_anatomy():
+    """A label map for training: a ball of white matter in shells of grey matter and CSF."""
+    k, j, i = np.indices((72, 80, 72)) * 2.0
+    radius = np.sqrt((k - 72) ** 2 + (j - 80) ** 2 + (i - 72) ** 2)
+    labels = np.select([radius > 65, radius > 61, radius > 50], [0, 1, 2], 3).astype(np.uint8)
+    image = sitk.GetImageFromArray(labels)
+    image.SetSpacing((2.0, 2.0, 2.0))
+    return image

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from helpers import ball_anatomy
 
 from StrokeSAMLib.cli import run
 from StrokeSAMLib.errors import InputError
@@ -24,14 +25,8 @@ from StrokeSAMLib.training.synthesis import Patient, read_anatomies
 
 @pytest.fixture
 def folder(tmp_path):
-    """A ball of white matter in shells of grey matter and CSF."""
-    k, j, i = np.indices((72, 80, 72)) * 2.0
-    radius = np.sqrt((k - 72) ** 2 + (j - 80) ** 2 + (i - 72) ** 2)
-    labels = np.select([radius > 65, radius > 61, radius > 50], [0, 1, 2], 3).astype(np.uint8)
-    image = sitk.GetImageFromArray(labels)
-    image.SetSpacing((2.0, 2.0, 2.0))
     (tmp_path / "anatomy").mkdir()
-    sitk.WriteImage(image, str(tmp_path / "anatomy" / "ball.nii.gz"))
+    sitk.WriteImage(ball_anatomy(), str(tmp_path / "anatomy" / "ball.nii.gz"))
     return tmp_path / "anatomy"
 
 

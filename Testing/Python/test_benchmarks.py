@@ -1,0 +1,48 @@
+"""Benchmarks at a small size: that they run, and that what is fast has stayed so."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+import SimpleITK as sitk
+from helpers import ball_anatomy
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("monai")
+FOLDER = Path(__file__).parents[1] / "Benchmarks"
+
+
+@pytest.fixture
+def benchmark(request):
+    specification = importlib.util.spec_from_file_location(request.param, FOLDER / f"{request.param}.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="no oneDNN")
+@pytest.mark.parametrize("benchmark", ["networks"], indirect=True)
+def test_aisct_sam_takes_well_under_the_time_of_its_plain_layers(benchmark):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        time, alike = benchmark.compare(windows=1, repeats=2, depth=4, precisions=("float32",))["float32"]
+    finally:
+        torch.set_num_threads(threads)
+    # 0.4 on an idle machine.
+    assert time < 0.6
+    assert alike > 0.999
+
+
+@pytest.mark.parametrize("benchmark", ["lesion_networks"], indirect=True)
+def test_a_shipped_network_is_validated(benchmark, tmp_path, monkeypatch, capsys):
+    sitk.WriteImage(ball_anatomy(), str(tmp_path / "ball.nii.gz"))
+    monkeypatch.setattr(sys, "argv", ["lesion_networks.py", "dwi-unet", str(tmp_path), "--patients", "12"])
+    benchmark.main()
+    lines = capsys.readouterr().out.splitlines()
+    cells = next(line for line in lines if line.startswith("| any lesion")).split("|")
+    without = next(line for line in lines if line.startswith("Lesion-free")).split()
+    assert int(cells[2]) + int(without[1].rstrip(",")) == 12
+    # Far from any brain, but bright where the ADC is low.
+    assert float(cells[4]) > 0.3
