@@ -64,13 +64,14 @@ class UnetrDecoder(nn.Module):
             bottom: the deepest, (batch, bottom, …).
             prompts: what is added to the three skips, in their order; none is nothing.
         """
-        skips = [encoder(x) for encoder, x in zip(self._encoders(), hidden, strict=True)]
-        if prompts:
-            skips = [skip + prompt for skip, prompt in zip(skips, prompts, strict=True)]
+        skips = self.skips(hidden, prompts)
         x = self.decoder5(bottom, skips[2])
         x = self.decoder4(x, skips[1])
         x = self.decoder3(x, skips[0])
         return self.out(self.decoder2(x, self.encoder1(image)))
 
-    def _encoders(self) -> tuple[nn.Module, ...]:
-        return self.encoder2, self.encoder3, self.encoder4
+    def skips(self, hidden: Iterable[torch.Tensor], prompts: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """What the levels join, from fine to coarse, but for the image's own; of `decode`'s arguments."""
+        encoders = self.encoder2, self.encoder3, self.encoder4
+        skips = [encoder(x) for encoder, x in zip(encoders, hidden, strict=True)]
+        return [skip + prompt for skip, prompt in zip(skips, prompts, strict=True)] if prompts else skips

@@ -29,12 +29,10 @@ class SlicedDecoder(nn.Module):
 
     def __init__(self, decoder: UnetrDecoder, dtype: torch.dtype = torch.float32):
         super().__init__()
-        self._encoders = nn.ModuleList((decoder.encoder2, decoder.encoder3, decoder.encoder4))
+        self._decoder = decoder
         self._image = _Residual(decoder.encoder1.layer, dtype)
-        self._levels = [
-            _Level(block, dtype) for block in (decoder.decoder5, decoder.decoder4, decoder.decoder3, decoder.decoder2)
-        ]
-        self._out = decoder.out
+        self._coarse = [_Level(block, dtype) for block in (decoder.decoder5, decoder.decoder4, decoder.decoder3)]
+        self._finest = _Level(decoder.decoder2, dtype)
 
     def decode(
         self,
@@ -44,17 +42,15 @@ class SlicedDecoder(nn.Module):
         prompts: Sequence[torch.Tensor] = (),
     ) -> torch.Tensor:
         """See `UnetrDecoder.decode`."""
-        skips = [encoder(x) for encoder, x in zip(self._encoders, hidden, strict=True)]
-        for skip, prompt in zip(skips, prompts, strict=False):
-            skip += prompt
+        skips = self._decoder.skips(hidden, prompts)
         return torch.stack([self._decoded(*one) for one in zip(image, bottom, *skips, strict=True)])
 
     def _decoded(self, image: torch.Tensor, bottom: torch.Tensor, *skips: torch.Tensor) -> torch.Tensor:
         x = _slices(bottom)
-        for level, skip in zip(self._levels, reversed(skips), strict=False):
+        for level, skip in zip(self._coarse, reversed(skips), strict=True):
             x = level(x, _slices(skip))
-        x = self._levels[-1](x, self._image(_slices(image)))
-        return torch.stack([self._out(each[None, :, None].float())[0, :, 0] for each in x], dim=1)
+        x = self._finest(x, self._image(_slices(image)))
+        return torch.stack([self._decoder.out(each[None, :, None].float())[0, :, 0] for each in x], dim=1)
 
 
 class _Level:

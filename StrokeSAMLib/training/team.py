@@ -17,7 +17,7 @@ from StrokeSAMLib.nets.devices import choose_device
 
 
 class Team:
-    """A process alone on a device, or the first of several; `together` in the place of the constructor starts them.
+    """A process alone on its device; see `gather`.
 
     Attributes:
         device: this process's.
@@ -27,8 +27,8 @@ class Team:
 
     rank, size = 0, 1
 
-    def __init__(self, device: str = "auto"):
-        self.device = torch.device(choose_device(device))
+    def __init__(self) -> None:
+        self.device = torch.device(choose_device("auto"))
 
     def agreed(self, value: Any) -> Any:
         """The first process's value, in all of them."""

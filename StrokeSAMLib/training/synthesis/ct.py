@@ -12,7 +12,7 @@ from StrokeSAMLib.training.synthesis.head import Head, positions, sample
 from StrokeSAMLib.training.synthesis.lesions import Lesion, infarct
 from StrokeSAMLib.training.synthesis.physics import Scan, correlated_noise, found_brain, near_rim, thick_slices
 
-# HU. Grey over white matter by 4–9 HU; an early infarct is 2–13 HU darker than its tissue.
+# HU. Grey over white matter by 4–9 HU; an early infarct is 3–13 HU darker than its tissue.
 _GREY, _WHITE_BELOW, _CSF = (33.0, 41.0), (4.0, 9.0), (3.0, 13.0)
 _INFARCT = (3.0, 13.0)
 _BONE = 90.0
