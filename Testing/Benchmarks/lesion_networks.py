@@ -1,20 +1,25 @@
 """A shipped lesion network, or one just trained, on synthetic patients of anatomies it was not trained on.
 
 Detection, Dice and false volume by lesion volume, contrast, noise, slice thickness, the head's turn and the error of
-the brain mask; lesion-free patients; reliability of the probability. Prints Markdown.
+the brain mask; lesion-free patients; reliability of the probability. Prints Markdown. Peer, with --rule: the method
+without weights on the same patients, as scans of 3 mm without a skull; it finds its brain mask and mirror image itself.
 
     python Testing/Benchmarks/lesion_networks.py ncct-unet FOLDER_OF_TISSUE_MAPS [--weights FILE] [--patients 300]
 """
 
 import argparse
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
 
+from StrokeSAMLib.lesion import segment
 from StrokeSAMLib.lesion.registry import find_method
 from StrokeSAMLib.lesion.unet import network_for, probability
-from StrokeSAMLib.training.synthesis import read_anatomies
+from StrokeSAMLib.training.synthesis import Patient, read_anatomies
 from StrokeSAMLib.training.validation import Case, Validation, validate
 
 # No training's patients have such numbers (training/loop.py).
@@ -41,28 +46,59 @@ _BINS = {
 }
 
 
-def row(name: str, cases: list[Case]) -> str:
-    """A line of the table."""
-    if not cases:
-        return f"| {name} | 0 | | | |"
-    found, dice, false = (np.array([getattr(each, key) for each in cases]) for key in ("found", "dice", "false_ml"))
-    return f"| {name} | {len(cases)} | {found.mean():.0%} | {dice.mean():.2f} | {np.mean(false):.1f} |"
+def asymmetry(one: Patient) -> np.ndarray:
+    """The rule's lesion in the density that the channels were made of, 0 or 1."""
+    return _segmented(one, "asymmetry", {"ncct": np.where(one.brain, 32 + 10 * one.channels[0], 0)})
 
 
-def tables(kind: str, found: Validation) -> None:
-    """Print what was found."""
-    print("| patients with | n | found | Dice | false, ml |\n|---|---|---|---|---|")
-    print(row("any lesion", found.within("volume_ml", 0, np.inf)))
+def diffusion(one: Patient) -> np.ndarray:
+    """The rule's lesion, 0 or 1."""
+    return _segmented(one, "diffusion", {"dwi": 300 * one.channels[0], "adc": 1000 * one.channels[1]})
+
+
+RULES: dict[str, Callable[[Patient], np.ndarray]] = {"ncct-unet": asymmetry, "dwi-unet": diffusion}
+
+
+def _segmented(one: Patient, method: str, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    images = {}
+    for name, array in inputs.items():
+        images[name] = sitk.GetImageFromArray(array.astype(np.float32))
+        images[name].SetSpacing(one.spacing[::-1])
+    return sitk.GetArrayFromImage(segment(images, method).mask).astype(np.float32)
+
+
+def figures(cases: Sequence[Case]) -> str:
+    """Three cells of the table."""
+    found, dice, false = (np.mean([getattr(each, key) for each in cases]) for key in ("found", "dice", "false_ml"))
+    return f" {found:.0%} | {dice:.2f} | {false:.1f} |"
+
+
+def table(kind: str, contenders: Mapping[str, Validation]) -> None:
+    """Print how each did on which patients."""
+
+    def row(name: str, *within: object) -> None:
+        cases = [each.within(*within) for each in contenders.values()]
+        if cases[0]:
+            print(f"| {name} | {len(cases[0])} |" + "".join(map(figures, cases)))
+
+    print("| patients with | n |" + "".join(f" {who}: found | Dice | false, ml |" for who in contenders))
+    print("|---|---|" + "---|---|---|" * len(contenders))
+    row("any lesion", "volume_ml", 0, np.inf)
     for fact, edges in _BINS[kind].items():
         for low, high in pairwise(edges):
-            print(row(f"{fact} {low:g}–{high:g}", found.within(fact, low, high)))
+            row(f"{fact} {low:g}–{high:g}", fact, low, high)
     for low, high in pairwise(_CONTRAST_TO_NOISE):
-        cases = found.within("contrast_to_noise", low, high, _SMALL_ML)
-        print(row(f"below {_SMALL_ML:g} ml, contrast to noise {low:g}–{high:g}", cases))
-    false = np.array([each.false_ml for each in found.lesion_free()])
-    print(f"\nLesion-free: {len(false)}, false at most 1 ml in {np.mean(false <= 1):.0%}, worst {false.max():.1f} ml")
+        row(f"below {_SMALL_ML:g} ml, contrast to noise {low:g}–{high:g}", "contrast_to_noise", low, high, _SMALL_ML)
+    print()
+    for who, each in contenders.items():
+        false = np.array([case.false_ml for case in each.lesion_free()])
+        print(f"Lesion-free: {len(false)}, {who} at most 1 ml in {np.mean(false <= 1):.0%}, worst {false.max():.1f} ml")
+
+
+def reliability(network: Validation) -> None:
+    """Print what its probabilities are worth."""
     print("\n| probability | voxels | mean | lesion |\n|---|---|---|---|")
-    for n, (count, mean, lesion) in enumerate(found.reliability):
+    for n, (count, mean, lesion) in enumerate(network.reliability):
         print(f"| {n / 10:.1f}–{(n + 1) / 10:.1f} | {count:.0f} | {mean:.2f} | {lesion:.2f} |")
 
 
@@ -74,19 +110,28 @@ def main() -> None:
     parser.add_argument("--weights", default="")
     parser.add_argument("--patients", type=int, default=300)
     parser.add_argument("--mirror", action="store_true")
+    parser.add_argument("--rule", action="store_true", help="compare with the rule; `asymmetry` takes 10 s a patient")
     asked = parser.parse_args()
     options = find_method(asked.network).build_options({"weights": asked.weights, "mirror": asked.mirror})
     network = network_for(asked.network, options, print)
-    found = validate(
-        lambda one: probability(network, one.channels, one.brain, options.mirror),
-        asked.network,
-        read_anatomies(asked.anatomy),
-        range(_FIRST_SEED, _FIRST_SEED + asked.patients),
-        options.threshold,
-        options.min_volume,
-        _LESION_FREE,
+    on_patients = partial(
+        validate,
+        kind=asked.network,
+        anatomies=read_anatomies(asked.anatomy),
+        seeds=range(_FIRST_SEED, _FIRST_SEED + asked.patients),
+        threshold=options.threshold,
+        lesion_free=_LESION_FREE,
     )
-    tables(asked.network, found)
+    contenders = {
+        asked.network: on_patients(
+            lambda one: probability(network, one.channels, one.brain, options.mirror), min_volume_ml=options.min_volume
+        )
+    }
+    if asked.rule:
+        rule = RULES[asked.network]
+        contenders[rule.__name__] = on_patients(rule, min_volume_ml=0.0)
+    table(asked.network, contenders)
+    reliability(contenders[asked.network])
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def test_aisct_sam_takes_well_under_the_time_of_its_plain_layers(benchmark):
 @pytest.mark.parametrize("benchmark", ["lesion_networks"], indirect=True)
 def test_a_shipped_network_is_validated(benchmark, tmp_path, monkeypatch, capsys):
     sitk.WriteImage(ball_anatomy(), str(tmp_path / "ball.nii.gz"))
-    monkeypatch.setattr(sys, "argv", ["lesion_networks.py", "dwi-unet", str(tmp_path), "--patients", "12"])
+    monkeypatch.setattr(sys, "argv", ["lesion_networks.py", "dwi-unet", str(tmp_path), "--patients", "12", "--rule"])
     benchmark.main()
     lines = capsys.readouterr().out.splitlines()
     cells = next(line for line in lines if line.startswith("| any lesion")).split("|")
@@ -46,3 +46,5 @@ def test_a_shipped_network_is_validated(benchmark, tmp_path, monkeypatch, capsys
     assert int(cells[2]) + int(without[1].rstrip(",")) == 12
     # Far from any brain, but bright where the ADC is low.
     assert float(cells[4]) > 0.3
+    # The rule, beside it.
+    assert float(cells[7]) > 0.3
