@@ -11,9 +11,9 @@ from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.imaging.identity import volume_hash
 from StrokeSAMLib.interactive.cache import FeatureCache
 from StrokeSAMLib.interactive.engines.base import Engine, Features
-from StrokeSAMLib.interactive.engines.trim import trim
 from StrokeSAMLib.interactive.memory import needed
 from StrokeSAMLib.interactive.stack import SliceStack
+from StrokeSAMLib.nets.trim import trim
 
 Told = TypeVar("Told")
 # Bytes of features. To read a slice's from disk takes 4 ms, to encode it again fifty times as long.

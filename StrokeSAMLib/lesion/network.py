@@ -14,6 +14,7 @@ from torch import nn
 from StrokeSAMLib.files import file_hash
 from StrokeSAMLib.nets.devices import DEVICES, choose_device, inference
 from StrokeSAMLib.nets.precision import PRECISIONS, choose_precision
+from StrokeSAMLib.nets.trim import trim
 from StrokeSAMLib.options import option
 from StrokeSAMLib.weights.checkpoint import load_weights, read_checkpoint
 from StrokeSAMLib.weights.lookup import checkpoint_of
@@ -91,6 +92,8 @@ class Asked:
 
     @inference
     def _ask(self, batch: np.ndarray) -> np.ndarray:
+        # Of the last batch, free, but between what stays: it would add to the peak of this one.
+        trim()
         half = self._precision == "bfloat16"
         with torch.autocast(self._device, PRECISIONS["bfloat16"]) if half else nullcontext():
             logits = self._model(torch.from_numpy(batch).to(self._device))

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from StrokeSAMLib.nets.adapters import adapted_block, plain_block
+from StrokeSAMLib.nets.layers import taken
 from StrokeSAMLib.nets.packed import pack_layers
 from StrokeSAMLib.nets.sam_parts import MaskDecoder, PromptEncoder, TwoWayTransformer
 from StrokeSAMLib.nets.self_prompt import MaskPrompt, SelfPrompt
@@ -46,8 +47,8 @@ class AisctSam(nn.Module):
         blocks = enumerate(self.image_encoder.hidden(_slices(x[:, :1]), depth))
         *hidden, last = (tokens for n, tokens in blocks if n in _WHOLE)
         bottom = _volumes(self.image_encoder.embedding(last), depth) + prompts.pop()
-        skips = (_reviewed(_volumes(tokens.permute(0, 3, 1, 2), depth)) for tokens in hidden)
-        return self.mask_decoder.decode(difference, skips, bottom, prompts)
+        skips = (_reviewed(_volumes(tokens.permute(0, 3, 1, 2), depth)) for tokens in taken(hidden))
+        return self.mask_decoder.decode(difference, skips, bottom, taken(prompts))
 
 
 class IcasspSam(nn.Module):

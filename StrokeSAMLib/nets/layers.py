@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import nn
 
@@ -20,6 +22,12 @@ class ChannelNorm(nn.Module):
         variance, mean = torch.var_mean(x, dim=1, keepdim=True, correction=0)
         normal = (x - mean) / torch.sqrt(variance + self.eps)
         return normal * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+def taken(held: list[torch.Tensor]) -> Iterator[torch.Tensor]:
+    """Each of `held`, in order, for the last time: the list does not keep it."""
+    while held:
+        yield held.pop(0)
 
 
 def neck(width: int, out: int = 256) -> nn.Sequential:

@@ -7,11 +7,10 @@ compiler emits; where they are not to be had, the ordinary ones do the same.
 
 from __future__ import annotations
 
-import ctypes
-import sys
-
 import torch
 from torch import nn
+
+from StrokeSAMLib.nets.trim import trim
 
 
 def can_pack() -> bool:
@@ -87,7 +86,6 @@ def pack_layers(module: nn.Module, dtype: torch.dtype = torch.float32) -> None:
     """
     if can_pack():
         _pack_within(module, dtype)
-        _give_back()
 
 
 def _pack_within(module: nn.Module, dtype: torch.dtype) -> None:
@@ -98,11 +96,6 @@ def _pack_within(module: nn.Module, dtype: torch.dtype) -> None:
             setattr(module, name, PackedLinear(child, dtype=dtype))
         else:
             _pack_within(child, dtype)
-
-
-def _give_back() -> None:
-    """Return the memory of the weights as they were to the system; glibc would keep half of it."""
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim:
-            trim(0)
+            continue
+        # The weights as they were; at the end there would be a second network of them.
+        trim()

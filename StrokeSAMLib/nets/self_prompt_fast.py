@@ -16,6 +16,7 @@ from torch import nn
 
 from StrokeSAMLib.nets.by_slice import SliceConvolution
 from StrokeSAMLib.nets.norms import Statistics
+from StrokeSAMLib.nets.trim import trim
 
 if TYPE_CHECKING:
     from StrokeSAMLib.nets.self_prompt import ChannelUnit, SpatialUnit, Stage
@@ -27,7 +28,9 @@ _BYTES = 1 << 19
 def pooled(stage: Stage, x: torch.Tensor) -> torch.Tensor:
     """What `stage`, then the greatest of 2 × 2 rows and columns, makes of (batch, channel, z, y, x), float32; y and x
     even."""
-    return torch.stack([_one(stage, volume) for volume in x])
+    found = torch.stack([_one(stage, volume) for volume in x])
+    trim()
+    return found
 
 
 def _one(stage: Stage, x: torch.Tensor) -> torch.Tensor:

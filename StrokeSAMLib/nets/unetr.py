@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import torch
 from monai.networks.blocks import UnetOutBlock, UnetrBasicBlock, UnetrPrUpBlock, UnetrUpBlock
@@ -54,7 +54,7 @@ class UnetrDecoder(nn.Module):
         image: torch.Tensor,
         hidden: Iterable[torch.Tensor],
         bottom: torch.Tensor,
-        prompts: Sequence[torch.Tensor] = (),
+        prompts: Iterable[torch.Tensor] | None = None,
     ) -> torch.Tensor:
         """Logits, of the image's size.
 
@@ -62,7 +62,7 @@ class UnetrDecoder(nn.Module):
             image: (batch, channel, …).
             hidden: three, (batch, width, …), from shallow to deep.
             bottom: the deepest, (batch, bottom, …).
-            prompts: what is added to the three skips, in their order; none is nothing.
+            prompts: what is added to the three skips, in their order; None: nothing.
         """
         skips = self.skips(hidden, prompts)
         x = self.decoder5(bottom, skips[2])
@@ -70,8 +70,8 @@ class UnetrDecoder(nn.Module):
         x = self.decoder3(x, skips[0])
         return self.out(self.decoder2(x, self.encoder1(image)))
 
-    def skips(self, hidden: Iterable[torch.Tensor], prompts: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    def skips(self, hidden: Iterable[torch.Tensor], prompts: Iterable[torch.Tensor] | None) -> list[torch.Tensor]:
         """What the levels join, from fine to coarse, but for the image's own; of `decode`'s arguments."""
         encoders = self.encoder2, self.encoder3, self.encoder4
-        skips = [encoder(x) for encoder, x in zip(encoders, hidden, strict=True)]
-        return [skip + prompt for skip, prompt in zip(skips, prompts, strict=True)] if prompts else skips
+        skips = (encoder(x) for encoder, x in zip(encoders, hidden, strict=True))
+        return list(skips) if prompts is None else [skip + more for skip, more in zip(skips, prompts, strict=True)]

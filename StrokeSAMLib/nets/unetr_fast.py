@@ -6,7 +6,7 @@ norms need a whole volume before they can go on, and hold no copy of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,9 @@ from monai.networks.blocks import UnetResBlock, UnetrUpBlock
 from torch import nn
 
 from StrokeSAMLib.nets.by_slice import SliceConvolution, threes
+from StrokeSAMLib.nets.layers import taken
 from StrokeSAMLib.nets.norms import Statistics
+from StrokeSAMLib.nets.trim import trim
 from StrokeSAMLib.nets.unetr import UnetrDecoder
 
 Slices = list[torch.Tensor]
@@ -39,17 +41,20 @@ class SlicedDecoder(nn.Module):
         image: torch.Tensor,
         hidden: Iterable[torch.Tensor],
         bottom: torch.Tensor,
-        prompts: Sequence[torch.Tensor] = (),
+        prompts: Iterable[torch.Tensor] | None = None,
     ) -> torch.Tensor:
         """See `UnetrDecoder.decode`."""
-        skips = self._decoder.skips(hidden, prompts)
-        return torch.stack([self._decoded(*one) for one in zip(image, bottom, *skips, strict=True)])
+        volumes = [
+            list(map(_slices, one)) for one in zip(image, *self._decoder.skips(hidden, prompts), bottom, strict=True)
+        ]
+        return torch.stack([self._decoded(one) for one in volumes])
 
-    def _decoded(self, image: torch.Tensor, bottom: torch.Tensor, *skips: torch.Tensor) -> torch.Tensor:
-        x = _slices(bottom)
+    def _decoded(self, volumes: list[Slices]) -> torch.Tensor:
+        """Of the image, the skips from fine to coarse, and the bottom, which are empty then."""
+        image, *skips, x = volumes
         for level, skip in zip(self._coarse, reversed(skips), strict=True):
-            x = level(x, _slices(skip))
-        x = self._finest(x, self._image(_slices(image)))
+            x = level(x, skip)
+        x = self._finest(x, self._image(taken(image)))
         return torch.stack([self._decoder.out(each[None, :, None].float())[0, :, 0] for each in x], dim=1)
 
 
@@ -63,8 +68,8 @@ class _Level:
     def __call__(self, x: Slices, skip: Slices) -> Slices:
         """`x` of half the rows and columns; both are empty then."""
         side = self._up.shape[-1]
-        finer = (F.conv_transpose2d(each[None].to(self._up.dtype), self._up, stride=side)[0] for each in _last(x))
-        return self._residual(torch.cat(both) for both in zip(finer, _last(skip), strict=True))
+        finer = (F.conv_transpose2d(each[None].to(self._up.dtype), self._up, stride=side)[0] for each in taken(x))
+        return self._residual(torch.cat(both) for both in zip(finer, taken(skip), strict=True))
 
 
 class _Residual:
@@ -77,6 +82,8 @@ class _Residual:
         self._slope = block.lrelu.negative_slope
 
     def __call__(self, slices: Iterable[torch.Tensor]) -> Slices:
+        # What came before left free pieces between what stays, which would add to the peak.
+        trim()
         first, short = [], []
         for three in threes(slices):
             first.append(self._first.middle(three))
@@ -93,15 +100,9 @@ def _normed(slices: Slices) -> Iterator[torch.Tensor]:
     """Each slice, float32, each channel normed over all of them; the list is empty then."""
     scale = Statistics.of_all(Statistics.of(each.flatten(1).float()) for each in slices).scale()
     factor, summand = (each[..., None] for each in scale)
-    return (each.float() * factor + summand for each in _last(slices))
+    return (each.float() * factor + summand for each in taken(slices))
 
 
 def _slices(volume: torch.Tensor) -> Slices:
     """Of (channel, z, row, column)."""
     return list(volume.unbind(1))
-
-
-def _last(slices: Slices) -> Iterator[torch.Tensor]:
-    """Each slice, for the last time."""
-    while slices:
-        yield slices.pop(0)

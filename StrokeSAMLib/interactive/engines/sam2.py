@@ -23,13 +23,13 @@ from StrokeSAMLib.interactive.engines.apart import apart
 from StrokeSAMLib.interactive.engines.base import Bank, Context, Spacing
 from StrokeSAMLib.interactive.engines.boxes import box_on_square
 from StrokeSAMLib.interactive.engines.packed_mask import PackedMask
-from StrokeSAMLib.interactive.engines.trim import trim
 from StrokeSAMLib.interactive.memory import MIB, Footprint
 from StrokeSAMLib.interactive.slices import SlicePrompts
 from StrokeSAMLib.nets.devices import choose_device, inference
 from StrokeSAMLib.nets.precision import PRECISIONS, choose_precision
 from StrokeSAMLib.nets.sam2_fast import ENCODERS, speed_up
 from StrokeSAMLib.nets.sam2_model import build, configurations
+from StrokeSAMLib.nets.trim import trim
 from StrokeSAMLib.options import build_options, option
 from StrokeSAMLib.weights.checkpoint import load_weights, read_checkpoint
 
