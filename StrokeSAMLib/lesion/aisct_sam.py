@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from StrokeSAMLib.imaging.checks import check_volume
 from StrokeSAMLib.imaging.geometry import (
     array_spacing,
     canonical,
@@ -21,12 +20,11 @@ from StrokeSAMLib.imaging.geometry import (
     resample_like,
     shrink,
 )
-from StrokeSAMLib.imaging.hounsfield import to_hounsfield
-from StrokeSAMLib.imaging.mirror import Mirror, find_mirror
+from StrokeSAMLib.imaging.mirror import Mirror
 from StrokeSAMLib.imaging.morphology import bounding_box
 from StrokeSAMLib.imaging.nnunet import Fingerprint, resize, shape_at
 from StrokeSAMLib.interactive.memory import in_words
-from StrokeSAMLib.lesion.head import Head
+from StrokeSAMLib.lesion.ct_scan import CtScan
 from StrokeSAMLib.lesion.network import Asked, NetworkOptions, ask, made_by
 from StrokeSAMLib.lesion.result import LesionResult, no_lesion
 from StrokeSAMLib.lesion.windows import mirrored_mean, places, slide
@@ -64,15 +62,12 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         InputError: not a CT of a head in HU; no weights, or such as cannot be used.
     """
     ncct = inputs["ncct"]
-    check_volume(ncct, "ncct")
-    hounsfield, notes = to_hounsfield(ncct, "ncct")
+    notes: list[str] = []
     monitor.step(0.01, "loading the network")
     network = ask("aisct-sam", AisctSam, options, notes.append, prepare)
     fingerprints, doubts = _fingerprints(options)
-    monitor.step(0.05, "finding the brain")
-    head = Head(hounsfield)
-    mirror = find_mirror(head.structure(), head.brain, options.deformable, monitor.part(0.08, 0.15))
-    pair = Pair.of(hounsfield, head.brain, mirror, fingerprints)
+    scan = CtScan(inputs, options.deformable, monitor.part(0.05, 0.15))
+    pair = Pair.of(scan, fingerprints)
     monitor.step(0.16, _estimate(pair, options, network.device))
     asked = mirrored_mean(network) if options.tta else network
     logits = slide(pair.channels, pair.inside, asked, WINDOW, options.overlap, options.batch, monitor.part(0.16, 0.97))
@@ -82,12 +77,12 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     return LesionResult(
         mask=mask,
         score=score,
-        brain=mask_like(head.brain, ncct),
-        midsagittal=mirror.plane,
+        brain=mask_like(scan.head.brain, ncct),
+        midsagittal=scan.mirror.plane,
         method="aisct-sam",
-        options=_record(options, network, fingerprints, mirror),
-        images={"ncct": hounsfield},
-        warnings=tuple(notes + doubts + mirror.doubts() + no_lesion(mask)),
+        options=_record(options, network, fingerprints, scan.mirror),
+        images={"ncct": scan.hounsfield},
+        warnings=(*notes, *doubts, *scan.notes, *scan.mirror.doubts(), *no_lesion(mask)),
     )
 
 
@@ -113,18 +108,16 @@ class Pair:
     brain: sitk.Image
 
     @classmethod
-    def of(
-        cls, hounsfield: sitk.Image, brain: sitk.Image, mirror: Mirror, fingerprints: tuple[Fingerprint, Fingerprint]
-    ) -> Pair:
-        """Of a CT in HU and a brain mask on whatever grid: no skull, cropped, normalised, then resampled."""
+    def of(cls, scan: CtScan, fingerprints: tuple[Fingerprint, Fingerprint]) -> Pair:
+        """No skull, cropped, normalised, then resampled."""
         # Of thinner slices the nearest alone would be noisier than any that the network was trained on.
-        scan = shrink(canonical(sitk.Cast(hounsfield, sitk.sitkFloat32)), (0.0, 0.0, SPACING_MM[0]))
-        mask = mask_like(brain, scan)
-        stripped = like(np.where(_array(mask) > 0, _array(scan), 0).astype(np.float32), scan)
-        both = [sitk.GetArrayFromImage(stripped), sitk.GetArrayFromImage(mirror.image_of(stripped, 0.0))]
+        thick = shrink(canonical(sitk.Cast(scan.hounsfield, sitk.sitkFloat32)), (0.0, 0.0, SPACING_MM[0]))
+        mask = mask_like(scan.head.brain, thick)
+        stripped = like(np.where(_array(mask) > 0, _array(thick), 0).astype(np.float32), thick)
+        both = [sitk.GetArrayFromImage(stripped), sitk.GetArrayFromImage(scan.mirror.image_of(stripped, 0.0))]
         box = bounding_box((both[0] != 0) | (both[1] != 0) | (_array(mask) > 0))
         inside = _array(mask)[box] > 0
-        shape = shape_at(inside.shape, array_spacing(scan), SPACING_MM)
+        shape = shape_at(inside.shape, array_spacing(thick), SPACING_MM)
         channels = [resize(one.normalised(hu[box]), shape, order=3) for one, hu in zip(fingerprints, both, strict=True)]
         return cls(np.stack(channels), resize(inside.astype(np.float32), shape, order=1) > 0, box, mask)
 

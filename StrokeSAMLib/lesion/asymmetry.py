@@ -14,15 +14,13 @@ import numpy as np
 import scipy.ndimage as ndi
 import SimpleITK as sitk
 
-from StrokeSAMLib.imaging.checks import check_volume
 from StrokeSAMLib.imaging.geometry import (
     like,
     mask_like,
     resample_like,
     voxel_volume_ml,
 )
-from StrokeSAMLib.imaging.hounsfield import to_hounsfield
-from StrokeSAMLib.imaging.mirror import Mirror, find_mirror
+from StrokeSAMLib.imaging.mirror import Mirror
 from StrokeSAMLib.imaging.morphology import (
     FULL,
     close,
@@ -33,6 +31,7 @@ from StrokeSAMLib.imaging.morphology import (
     masked_gaussian,
     remove_small,
 )
+from StrokeSAMLib.lesion.ct_scan import CtScan
 from StrokeSAMLib.lesion.head import Head
 from StrokeSAMLib.lesion.result import LesionResult
 from StrokeSAMLib.monitor import Monitor
@@ -84,17 +83,12 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         InputError: not a CT of a head in HU.
     """
     ncct = inputs["ncct"]
-    check_volume(ncct, "ncct")
-    hounsfield, warnings = to_hounsfield(ncct, "ncct")
-    monitor.step(0.05, "finding the brain")
-    head = Head(hounsfield)
-    structure = head.structure()
-    mirror = find_mirror(structure, head.brain, options.deformable, monitor.part(0.15, 0.75))
+    scan = CtScan(inputs, options.deformable, monitor.part(0.05, 0.75))
+    head, mirror = scan.head, scan.mirror
     monitor.step(0.75, "comparing the hemispheres")
     difference, known = _difference(head, mirror, options)
     lesion, threshold = _lesion(head, difference, known, options)
     monitor.step(0.9, "writing on the scan's grid")
-    warnings += _doubts(mirror, difference, known, lesion)
     score = np.where(known, _score(difference, threshold), 0).astype(np.float32)
     return LesionResult(
         mask=mask_like(like(lesion, head.image), ncct),
@@ -103,8 +97,8 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         midsagittal=mirror.plane,
         method="asymmetry",
         options={},
-        images={"ncct": hounsfield},
-        warnings=tuple(warnings),
+        images={"ncct": scan.hounsfield},
+        warnings=(*scan.notes, *_doubts(mirror, difference, known, lesion)),
     )
 
 

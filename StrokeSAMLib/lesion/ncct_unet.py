@@ -12,12 +12,9 @@ import numpy as np
 import SimpleITK as sitk
 
 from StrokeSAMLib.imaging.channels import ct_channels
-from StrokeSAMLib.imaging.checks import check_volume
 from StrokeSAMLib.imaging.geometry import array_spacing, like, mask_like
-from StrokeSAMLib.imaging.hounsfield import to_hounsfield
-from StrokeSAMLib.imaging.mirror import Mirror, find_mirror
 from StrokeSAMLib.imaging.morphology import masked_gaussian
-from StrokeSAMLib.lesion.head import Head
+from StrokeSAMLib.lesion.ct_scan import CtScan
 from StrokeSAMLib.lesion.network import made_by
 from StrokeSAMLib.lesion.result import LesionResult, no_lesion
 from StrokeSAMLib.lesion.unet import Grid, UNetOptions, lesion_in, network_for, on_scan, probability
@@ -44,39 +41,37 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         InputError: not a CT of a head in HU; no weights, or such as cannot be used.
     """
     ncct = inputs["ncct"]
-    check_volume(ncct, "ncct")
-    hounsfield, notes = to_hounsfield(ncct, "ncct")
+    notes: list[str] = []
     monitor.step(0.02, "loading the network")
     network = network_for("ncct-unet", options, notes.append)
-    monitor.step(0.1, "finding the brain")
-    head = Head(hounsfield)
-    mirror = find_mirror(head.structure(), head.brain, options.deformable, monitor.part(0.2, 0.8))
+    scan = CtScan(inputs, options.deformable, monitor.part(0.1, 0.8))
     monitor.step(0.8, "asking the network")
-    grid = Grid(head.brain)
-    answer = probability(network, _channels(head, mirror, grid), grid.brain, options.mirror)
+    grid = Grid(scan.head.brain)
+    answer = probability(network, _channels(scan, grid), grid.brain, options.mirror)
     monitor.step(0.95, "writing on the scan's grid")
-    brain = mask_like(head.brain, ncct)
+    brain = mask_like(scan.head.brain, ncct)
     score = on_scan(answer, grid, brain)
     mask = lesion_in(score, options)
     return LesionResult(
         mask=mask,
         score=score,
         brain=brain,
-        midsagittal=mirror.plane,
+        midsagittal=scan.mirror.plane,
         method="ncct-unet",
-        options={**made_by(network, "ncct-unet", options), "mirror_correlation": mirror.correlation},
-        images={"ncct": hounsfield},
-        warnings=tuple(notes + mirror.doubts() + no_lesion(mask)),
+        options={**made_by(network, "ncct-unet", options), "mirror_correlation": scan.mirror.correlation},
+        images={"ncct": scan.hounsfield},
+        warnings=(*notes, *scan.notes, *scan.mirror.doubts(), *no_lesion(mask)),
     )
 
 
-def _channels(head: Head, mirror: Mirror, grid: Grid) -> np.ndarray:
+def _channels(scan: CtScan, grid: Grid) -> np.ndarray:
     """(3, k, j, i), Float32."""
+    head = scan.head
     density = like(np.where(head.inside, np.clip(head.hu, *_HU), 0).astype(np.float32), head.image)
     part = grid.sampled(head.brain)
     hu = grid.sampled(density) / np.maximum(part, 1e-3)
     spacing = array_spacing(grid.image)
     inside = masked_gaussian(hu, grid.brain, _RIM_MM, spacing).astype(np.float32)
     level = float(inside[grid.brain].mean())
-    mirrored = sitk.GetArrayFromImage(mirror.image_of(like(inside, grid.image), level))
+    mirrored = sitk.GetArrayFromImage(scan.mirror.image_of(like(inside, grid.image), level))
     return ct_channels(inside, mirrored, grid.brain, spacing)

@@ -25,10 +25,8 @@ import SimpleITK as sitk
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from StrokeSAMLib.imaging.hounsfield import to_hounsfield
-from StrokeSAMLib.imaging.mirror import find_mirror
 from StrokeSAMLib.lesion.aisct_sam import SUBSTITUTE, WINDOW, Pair, prepare
-from StrokeSAMLib.lesion.head import Head
+from StrokeSAMLib.lesion.ct_scan import CtScan
 from StrokeSAMLib.lesion.network import Asked, randomised
 from StrokeSAMLib.lesion.windows import Network, slide
 from StrokeSAMLib.monitor import Monitor
@@ -67,10 +65,7 @@ class Work:
     @classmethod
     def scan(cls, path: Path, depth: int) -> Work:
         """A head CT as the method shows it to the network."""
-        hounsfield, _ = to_hounsfield(sitk.ReadImage(str(path)), str(path))
-        head = Head(hounsfield)
-        mirror = find_mirror(head.structure(), head.brain, True, Monitor())
-        pair = Pair.of(hounsfield, head.brain, mirror, (SUBSTITUTE, SUBSTITUTE))
+        pair = Pair.of(CtScan({"ncct": sitk.ReadImage(str(path))}, True, Monitor()), (SUBSTITUTE, SUBSTITUTE))
         return cls(pair.channels, pair.inside, depth, 0.5)
 
     def through(self, network: Network, everywhere: bool) -> np.ndarray:

@@ -15,7 +15,7 @@ from StrokeSAMLib.errors import InputError, OptionError
 from StrokeSAMLib.imaging.mirror import find_mirror
 from StrokeSAMLib.imaging.nnunet import Fingerprint
 from StrokeSAMLib.imaging.writing import write_image
-from StrokeSAMLib.lesion import aisct_sam, find_method, segment
+from StrokeSAMLib.lesion import aisct_sam, ct_scan, find_method, segment
 from StrokeSAMLib.nets.aisct_sam import AisctSam
 from StrokeSAMLib.weights.fingerprint import read_fingerprints
 
@@ -120,7 +120,7 @@ class TestGeometry:
             return dataclasses.replace(find_mirror(*arguments), correlation=correlation)
 
         monkeypatch.setattr(aisct_sam, "AisctSam", lambda: Threshold(0))
-        monkeypatch.setattr(aisct_sam, "find_mirror", found_poorly)
+        monkeypatch.setattr(ct_scan, "find_mirror", found_poorly)
         scan, *_ = stripped_head(GRIDS["thick slices"])
         found = segment({"ncct": scan}, "aisct-sam", random_weights=1, deformable=False)
         assert f"the mirror image matches poorly (correlation {correlation:.2f}): check the result" in found.warnings
