@@ -1,5 +1,7 @@
 """Synthetic patients: the same from the same seed, with lesions and signals in the ranges they are meant to have."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -7,7 +9,7 @@ import SimpleITK as sitk
 from StrokeSAMLib.errors import InputError
 
 pytest.importorskip("torch")
-from StrokeSAMLib.training.synthesis import KINDS, patient, read_anatomies
+from StrokeSAMLib.training.synthesis import KINDS, ct, patient, read_anatomies
 from StrokeSAMLib.training.synthesis.diffusion import diffusion_scan
 from StrokeSAMLib.training.synthesis.fields import smooth_noise
 from StrokeSAMLib.training.synthesis.head import pose
@@ -122,3 +124,16 @@ class TestPhysics:
         spike[13] = 1
         assert 0.1 < thick_slices(spike, 9.0, 0.0, (3.0, 3.0, 3.0)).max() < 0.4
         assert thick_slices(np.full_like(ramp, 7), 8.0, 0.4, (3.0, 3.0, 3.0)) == pytest.approx(7.0, abs=1e-4)
+
+
+def test_an_infarct_darkens_the_tissue_of_voxels_that_are_half_sulcus(anatomies, monkeypatch):
+    whole = pose(anatomies[0], *GRID, np.random.default_rng(5))
+    head = replace(whole, tissue=whole.brain * np.array([0.5, 0.5, 0], np.float32)[:, None, None, None])
+    lesion = infarct(head, 1, 120.0, np.random.default_rng(6))
+    monkeypatch.setattr(ct, "_effaced", lambda head, lesion, rng: head.csf)
+    facts = {}
+    with_it, without = (ct.density(head, each, facts, np.random.default_rng(7)) for each in (lesion, no_lesion(head)))
+    inside = (lesion.part > 0.5) & (head.brain > 0.99)
+    darker = ((without - with_it) / (head.grey * lesion.part))[inside].mean()
+    # And by a part of what grey matter has more than white.
+    assert 0.8 * facts["contrast_hu"] < darker < facts["contrast_hu"] + 9

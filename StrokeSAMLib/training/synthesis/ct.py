@@ -25,21 +25,21 @@ _REGISTRATION_MM = 1.8
 def ct_patient(head: Head, lesion: Lesion, rng: np.random.Generator) -> Scan:
     """The scan for `ncct-unet`: channels (3, k, j, i)."""
     facts: dict[str, float] = {}
-    hu = _scanned(_density(head, lesion, facts, rng), head, facts, rng)
+    hu = _scanned(density(head, lesion, facts, rng), head, facts, rng)
     brain = found_brain(head, rng)
     # Smoothed within the mask, so that neither bone nor air beyond it darkens or brightens the rim.
     inside = masked_gaussian(hu, brain, 0.5, head.spacing).astype(np.float32)
     return Scan(ct_channels(inside, _mirrored(inside, head, rng), brain, head.spacing), brain, facts)
 
 
-def _density(head: Head, lesion: Lesion, facts: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+def density(head: Head, lesion: Lesion, facts: dict[str, float], rng: np.random.Generator) -> np.ndarray:
     """HU without noise."""
     grey, csf = between(rng, *_GREY), between(rng, *_CSF)
     white = grey - between(rng, *_WHITE_BELOW)
-    tissue = head.grey * grey + head.white * white
+    tissue = (head.grey * grey + head.white * white) / np.maximum(head.grey + head.white, 1e-6)
     csf_part = _effaced(head, lesion, rng)
-    hu = tissue / np.maximum(head.grey + head.white, 1e-3) * (head.brain - csf_part).clip(0) + csf_part * csf
-    hu = _infarcted(hu, head, lesion, csf_part, white, facts, rng)
+    tissue = _infarcted(tissue, head, lesion, white, facts, rng)
+    hu = tissue * (head.brain - csf_part).clip(0) + csf_part * csf
     for change in (_old_infarcts, _leukoaraiosis):
         hu = change(hu, head, csf, rng) if chance(rng, 0.3) else hu
     hu = _dense_spots(hu, head, rng)
@@ -54,20 +54,18 @@ def _effaced(head: Head, lesion: Lesion, rng: np.random.Generator) -> np.ndarray
 
 
 def _infarcted(
-    hu: np.ndarray,
+    tissue: np.ndarray,
     head: Head,
     lesion: Lesion,
-    csf: np.ndarray,
     white: float,
     facts: dict[str, float],
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Darker by water, and with less contrast: grey matter, which needs more blood, loses more."""
+    """HU of tissue, without the CSF in its voxels: darker by water, and with less contrast, since grey matter, which
+    needs more blood, loses more."""
     facts["contrast_hu"] = log_between(rng, *_INFARCT)
     depth = facts["contrast_hu"] * (1 + 0.2 * smooth_noise(head.shape, 25.0, head.spacing, rng)[0])
-    tissue = head.brain - csf
-    flat = blend(hu, white * tissue + (hu - hu * tissue) * (tissue < 1), lesion.part * between(rng, 0.0, 0.7) * tissue)
-    return flat - lesion.part * depth * tissue
+    return blend(tissue, white, lesion.part * between(rng, 0.0, 0.7)) - lesion.part * depth
 
 
 def _old_infarcts(hu: np.ndarray, head: Head, csf: float, rng: np.random.Generator) -> np.ndarray:
