@@ -30,7 +30,6 @@ from StrokeSAMLib.lesion.result import LesionResult, no_lesion
 from StrokeSAMLib.lesion.windows import mirrored_mean, places, slide
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.nets.aisct_sam import AisctSam
-from StrokeSAMLib.nets.precision import PRECISIONS
 from StrokeSAMLib.options import option
 from StrokeSAMLib.weights.fingerprint import read_fingerprints
 from StrokeSAMLib.weights.lookup import checkpoint_of
@@ -64,7 +63,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     ncct = inputs["ncct"]
     notes: list[str] = []
     monitor.step(0.01, "loading the network")
-    network = ask("aisct-sam", AisctSam, options, notes.append, prepare)
+    network = ask("aisct-sam", AisctSam, options, notes.append)
     fingerprints, doubts = _fingerprints(options)
     scan = CtScan(inputs, options.deformable, monitor.part(0.05, 0.15))
     pair = Pair.of(scan, fingerprints)
@@ -84,11 +83,6 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         images={"ncct": scan.hounsfield},
         warnings=(*notes, *doubts, *scan.notes, *scan.mirror.doubts(), *no_lesion(mask)),
     )
-
-
-def prepare(model: AisctSam, precision: str) -> None:
-    """Make it quick on a CPU."""
-    model.quicken(PRECISIONS[precision])
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,12 @@ from torch import nn
 
 from StrokeSAMLib.files import file_hash
 from StrokeSAMLib.nets.devices import DEVICES, choose_device, inference
+from StrokeSAMLib.nets.packed import pack_layers
 from StrokeSAMLib.nets.precision import PRECISIONS, choose_precision
 from StrokeSAMLib.nets.trim import trim
 from StrokeSAMLib.options import option
 from StrokeSAMLib.weights.checkpoint import load_weights, read_checkpoint
 from StrokeSAMLib.weights.lookup import checkpoint_of
-
-Prepare = Callable[[nn.Module, str], None]
 
 
 @dataclass(frozen=True)
@@ -42,18 +41,10 @@ class Asked:
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto", "float32" or "bfloat16", of matrix products.
         told: is given a line where the work had to go to the CPU.
-        prepare: given the model and its precision, before it runs on the CPU.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        device: str,
-        precision: str,
-        told: Callable[[str], None],
-        prepare: Prepare = lambda model, precision: None,
-    ):
-        self._told, self._prepare, self._wanted = told, prepare, precision
+    def __init__(self, model: nn.Module, device: str, precision: str, told: Callable[[str], None]):
+        self._told, self._wanted = told, precision
         self._use(model, choose_device(device))
 
     @property
@@ -104,7 +95,7 @@ class Asked:
         self._device, self._precision = device, choose_precision(self._wanted, device)
         self._model = model.to(device)
         if device == "cpu":
-            self._prepare(self._model, self._precision)
+            pack_layers(self._model, PRECISIONS[self._precision])
 
 
 def loaded(build: Callable[[], nn.Module], weights: Path) -> nn.Module:
@@ -122,18 +113,12 @@ def randomised(build: Callable[[], nn.Module], seed: int) -> nn.Module:
         return build().eval().requires_grad_(False)
 
 
-def ask(
-    method: str,
-    build: Callable[[], nn.Module],
-    options: NetworkOptions,
-    told: Callable[[str], None],
-    prepare: Prepare = lambda model, precision: None,
-) -> Asked:
+def ask(method: str, build: Callable[[], nn.Module], options: NetworkOptions, told: Callable[[str], None]) -> Asked:
     """The network of a method, as its options want it.
 
     Args:
         method: its id, and that of its own weights.
-        build, told, prepare: of `loaded` and `Asked`.
+        build, told: of `loaded` and `Asked`.
 
     Raises:
         InputError: no weights, or such as cannot be used.
@@ -143,7 +128,7 @@ def ask(
         model = randomised(build, options.random_weights)
     else:
         model = loaded(build, checkpoint_of("method", method, options.weights))
-    return Asked(model, options.device, options.precision, told, prepare)
+    return Asked(model, options.device, options.precision, told)
 
 
 def made_by(network: Asked, method: str, options: NetworkOptions) -> dict[str, object]:

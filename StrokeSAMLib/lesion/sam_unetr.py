@@ -22,8 +22,6 @@ from StrokeSAMLib.lesion.network import NetworkOptions, ask, made_by
 from StrokeSAMLib.lesion.result import LesionResult, no_lesion
 from StrokeSAMLib.lesion.windows import slide
 from StrokeSAMLib.monitor import Monitor
-from StrokeSAMLib.nets.packed import pack_layers
-from StrokeSAMLib.nets.precision import PRECISIONS
 from StrokeSAMLib.nets.sam_unetr import SIZE, SamUnetr
 from StrokeSAMLib.options import option
 
@@ -55,7 +53,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     scan = Prostate.of(inputs)
     monitor.step(0.01, "loading the network")
     notes: list[str] = []
-    network = ask("sam-unetr", SamUnetr, options, notes.append, _prepare)
+    network = ask("sam-unetr", SamUnetr, options, notes.append)
     channels = scan.channels()
     need = _MODEL_BYTES + min(options.batch, channels.shape[1]) * _SLICE_BYTES + 4 * channels.nbytes
     monitor.step(0.1, f"{channels.shape[1]} slices; {in_words(need)} of memory needed on {network.device}")
@@ -80,10 +78,6 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         images={key: resample_like(inputs[key], t2w) for key in _IMAGES},
         warnings=(*notes, *no_lesion(mask)),
     )
-
-
-def _prepare(model: SamUnetr, precision: str) -> None:
-    pack_layers(model.image_encoder_vit, PRECISIONS[precision])
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,9 @@ from torch import nn
 
 from StrokeSAMLib.nets.adapters import adapted_block, plain_block
 from StrokeSAMLib.nets.layers import taken
-from StrokeSAMLib.nets.packed import pack_layers
 from StrokeSAMLib.nets.sam_parts import MaskDecoder, PromptEncoder, TwoWayTransformer
 from StrokeSAMLib.nets.self_prompt import MaskPrompt, SelfPrompt
 from StrokeSAMLib.nets.unetr import UnetrDecoder
-from StrokeSAMLib.nets.unetr_fast import SlicedDecoder
 from StrokeSAMLib.nets.vit import ImageEncoder
 
 SIZE = 256
@@ -33,12 +31,6 @@ class AisctSam(nn.Module):
         self.image_encoder = ImageEncoder(_WIDTH, _DEPTH, _HEADS, SIZE, whole=_WHOLE, block=adapted_block)
         self.mask_decoder = UnetrDecoder(1, _WIDTH, _EMBEDDING, feature=16, up=(1, 2, 2), convolved=False)
         self.spg = SelfPrompt((32, 64, 128, 256))
-
-    def quicken(self, dtype: torch.dtype) -> None:
-        """For inference on a CPU: half of the time and of the memory; `dtype` is that of the encoder and decoder."""
-        self.spg.quicken()
-        pack_layers(self.image_encoder, dtype)
-        self.mask_decoder = SlicedDecoder(self.mask_decoder, dtype)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """See the class."""

@@ -7,12 +7,16 @@ compiler emits; where they are not to be had, the ordinary ones do the same.
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from StrokeSAMLib.nets.trim import trim
 
 
+@cache
 def can_pack() -> bool:
     """Whether this PyTorch, on this machine, has the operators."""
     try:
@@ -20,6 +24,9 @@ def can_pack() -> bool:
         return bool(torch.equal(_apply(torch.eye(2), weight, None, "none"), torch.eye(2)))
     except (AttributeError, RuntimeError, NotImplementedError):
         return False
+
+
+_ACTIVATIONS = {"none": lambda x: x, "relu": F.relu, "gelu": F.gelu}
 
 
 def _pack(weight: torch.Tensor, rows: int) -> torch.Tensor:
@@ -44,13 +51,19 @@ class PackedLinear(nn.Module):
         self._activation = activation
         self._dtype = dtype
         self._width = linear.out_features
-        self._weight = _pack(linear.weight.detach().to(dtype), 1024)
+        self._packed = can_pack()
+        weight = linear.weight.detach().to(dtype)
+        self._weight = _pack(weight, 1024) if self._packed else weight
         self._bias = None if linear.bias is None else linear.bias.detach().to(dtype)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(…, in) → (…, out)."""
         flat = x.reshape(-1, x.shape[-1]).to(self._dtype)
-        return _apply(flat, self._weight, self._bias, self._activation).view(*x.shape[:-1], self._width)
+        if self._packed:
+            found = _apply(flat, self._weight, self._bias, self._activation)
+        else:
+            found = _ACTIVATIONS[self._activation](F.linear(flat, self._weight, self._bias))
+        return found.view(*x.shape[:-1], self._width)
 
 
 def product(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -79,23 +92,18 @@ def pointwise(convolution: nn.Conv2d) -> nn.Linear:
 
 
 def pack_layers(module: nn.Module, dtype: torch.dtype = torch.float32) -> None:
-    """Replace every linear layer within `module`, and what has a method `packed`, where this machine can.
+    """Replace every linear layer within `module`, and what has a method `packed`: for inference on a CPU.
 
     Args:
-        dtype: of the products; `packed` is given it and returns what does the same.
+        dtype: of the products; `packed` is given it and returns what does the same, quicker or in less memory.
     """
-    if can_pack():
-        _pack_within(module, dtype)
-
-
-def _pack_within(module: nn.Module, dtype: torch.dtype) -> None:
     for name, child in module.named_children():
         if hasattr(child, "packed"):
             setattr(module, name, child.packed(dtype))
         elif type(child) is nn.Linear:
             setattr(module, name, PackedLinear(child, dtype=dtype))
         else:
-            _pack_within(child, dtype)
+            pack_layers(child, dtype)
             continue
         # The weights as they were; at the end there would be a second network of them.
         trim()

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from StrokeSAMLib.nets.self_prompt_fast import pooled
+from StrokeSAMLib.nets.self_prompt_fast import PiecewiseStage
 
 _GROUPS = 4
 
@@ -93,22 +93,14 @@ class Stage(nn.Module):
 
 
 class PooledStage(nn.Sequential):
-    """A stage, and the greatest of 2 × 2 rows and columns.
-
-    Attributes:
-        quick: piece by piece where there is nothing to learn from (see `self_prompt_fast`).
-    """
-
-    quick = False
+    """A stage, and the greatest of 2 × 2 rows and columns: (batch, channel, z, y, x) → (batch, out, z, y/2, x/2)."""
 
     def __init__(self, channels: int, out: int):
         super().__init__(Stage(channels, out), nn.MaxPool3d((1, 2, 2)))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(batch, channel, z, y, x) → (batch, out, z, y/2, x/2)."""
-        if self.quick and not torch.is_grad_enabled():
-            return pooled(self[0], x)
-        return super().forward(x)
+    def packed(self, dtype: torch.dtype) -> nn.Module:
+        """The same for inference on a CPU, see `packed.pack_layers`; float32 always, as `SelfPrompt`."""
+        return PiecewiseStage(self[0])
 
 
 class SelfPrompt(nn.Module):
@@ -118,11 +110,6 @@ class SelfPrompt(nn.Module):
         super().__init__()
         into = (1, *widths[:-1])
         self.branch1 = nn.ModuleList(PooledStage(*sizes) for sizes in zip(into, widths, strict=True))
-
-    def quicken(self) -> None:
-        """For inference on a CPU: a fraction of the time, and of the memory."""
-        for stage in self.branch1:
-            stage.quick = True
 
     # In float32 always: rounding moves voxels over the unit's threshold.
     @torch.autocast("cuda", enabled=False)

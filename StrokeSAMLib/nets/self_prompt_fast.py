@@ -25,12 +25,19 @@ if TYPE_CHECKING:
 _BYTES = 1 << 19
 
 
-def pooled(stage: Stage, x: torch.Tensor) -> torch.Tensor:
+class PiecewiseStage(nn.Module):
     """What `stage`, then the greatest of 2 × 2 rows and columns, makes of (batch, channel, z, y, x), float32; y and x
     even."""
-    found = torch.stack([_one(stage, volume) for volume in x])
-    trim()
-    return found
+
+    def __init__(self, stage: Stage):
+        super().__init__()
+        self._stage = stage
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        found = torch.stack([_one(self._stage, volume) for volume in x])
+        trim()
+        return found
 
 
 def _one(stage: Stage, x: torch.Tensor) -> torch.Tensor:

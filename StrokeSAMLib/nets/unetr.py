@@ -8,6 +8,8 @@ import torch
 from monai.networks.blocks import UnetOutBlock, UnetrBasicBlock, UnetrPrUpBlock, UnetrUpBlock
 from torch import nn
 
+from StrokeSAMLib.nets.unetr_fast import SlicedDecoder
+
 
 class UnetrDecoder(nn.Module):
     """Four levels of `feature`, 2, 4 and 8 times `feature` channels over the ViT's grid, 16 times finer at the top.
@@ -37,6 +39,7 @@ class UnetrDecoder(nn.Module):
         for name, module in before.items():
             self.add_module(name, module)
         dimensions = len(up)
+        self._within_slices = up == (1, 2, 2) and not convolved
         shared = {"kernel_size": 3, "norm_name": "instance", "res_block": True}
         skips = {"num_layer": 0, "stride": 1, "upsample_kernel_size": up, "conv_block": convolved, **shared}
         self.encoder1 = UnetrBasicBlock(dimensions, channels, feature, stride=1, **shared)
@@ -48,6 +51,10 @@ class UnetrDecoder(nn.Module):
         self.decoder3 = UnetrUpBlock(dimensions, 4 * feature, 2 * feature, upsample_kernel_size=up, **shared)
         self.decoder2 = UnetrUpBlock(dimensions, 2 * feature, feature, upsample_kernel_size=up, **shared)
         self.out = UnetOutBlock(dimensions, feature, classes)
+
+    def packed(self, dtype: torch.dtype) -> nn.Module:
+        """The same for inference on a CPU, see `packed.pack_layers`."""
+        return SlicedDecoder(self, dtype) if self._within_slices else self
 
     def decode(
         self,

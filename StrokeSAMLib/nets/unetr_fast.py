@@ -7,6 +7,7 @@ norms need a whole volume before they can go on, and hold no copy of it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +18,9 @@ from StrokeSAMLib.nets.by_slice import SliceConvolution, threes
 from StrokeSAMLib.nets.layers import taken
 from StrokeSAMLib.nets.norms import Statistics
 from StrokeSAMLib.nets.trim import trim
-from StrokeSAMLib.nets.unetr import UnetrDecoder
+
+if TYPE_CHECKING:
+    from StrokeSAMLib.nets.unetr import UnetrDecoder
 
 Slices = list[torch.Tensor]
 

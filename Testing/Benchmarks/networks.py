@@ -25,7 +25,7 @@ import SimpleITK as sitk
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from StrokeSAMLib.lesion.aisct_sam import SUBSTITUTE, WINDOW, Pair, prepare
+from StrokeSAMLib.lesion.aisct_sam import SUBSTITUTE, WINDOW, Pair
 from StrokeSAMLib.lesion.ct_scan import CtScan
 from StrokeSAMLib.lesion.network import Asked, randomised
 from StrokeSAMLib.lesion.windows import Network, slide
@@ -105,7 +105,7 @@ def as_described(model: AisctSam) -> Network:
 def prepared(who: str) -> Callable[[Work], np.ndarray]:
     """One of the contenders."""
     model = randomised(AisctSam, 1)
-    network = as_described(model) if who == _PEER else Asked(model, "cpu", who, print, prepare)
+    network = as_described(model) if who == _PEER else Asked(model, "cpu", who, print)
     return lambda work: work.through(network, everywhere=who == _PEER)
 
 

@@ -7,16 +7,16 @@ import torch
 from goldens import DATA, Recorder, difference, filled, keys, wanted_keys
 
 from StrokeSAMLib.lesion.network import Asked
+from StrokeSAMLib.nets import packed
 from StrokeSAMLib.nets.adapters import adapted_block
 from StrokeSAMLib.nets.aisct_sam import AisctSam, IcasspSam
 from StrokeSAMLib.nets.layers import from_windows, to_windows
 from StrokeSAMLib.nets.norms import Statistics
-from StrokeSAMLib.nets.packed import pack_layers
+from StrokeSAMLib.nets.packed import PackedLinear, pack_layers
 from StrokeSAMLib.nets.packed_convolutions import HalvedAndDoubled
 from StrokeSAMLib.nets.precision import has_bfloat16
 from StrokeSAMLib.nets.self_prompt import SelfPrompt
 from StrokeSAMLib.nets.unetr import UnetrDecoder
-from StrokeSAMLib.nets.unetr_fast import SlicedDecoder
 
 SIZE = (1, 2, 4, 256, 256)
 # The self-prompt's threshold lets isolated voxels jump, wherever sums are rounded otherwise.
@@ -70,12 +70,11 @@ def test_the_quick_self_prompt_is_the_plain_one():
     torch.manual_seed(0)
     network = SelfPrompt((32, 64)).eval()
     scan, mirrored = torch.randn(2, 2, 1, 3, 40, 24)
-    with torch.no_grad():
+    with torch.inference_mode():
         plain = network(scan, mirrored)
-        network.quicken()
+        pack_layers(network)
         for found, wanted in zip(network(scan, mirrored), plain, strict=True):
             torch.testing.assert_close(found, wanted, rtol=0, atol=2e-5)
-    assert all(value.requires_grad for value in network(scan, mirrored)[1:])
 
 
 def test_packed_layers_and_evenly_cut_windows_are_the_plain_ones():
@@ -93,6 +92,16 @@ def test_packed_layers_and_evenly_cut_windows_are_the_plain_ones():
     torch.testing.assert_close(block(x, 4), wanted, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("activation", ["none", "relu", "gelu"])
+def test_a_packed_layer_is_the_plain_one_where_nothing_can_be_packed(activation, monkeypatch):
+    plain, x = torch.nn.Linear(6, 5), torch.randn(2, 3, 6)
+    layers = [PackedLinear(plain, activation)]
+    monkeypatch.setattr(packed, "can_pack", lambda: False)
+    layers.append(PackedLinear(plain, activation))
+    with torch.inference_mode():
+        torch.testing.assert_close(layers[0](x), layers[1](x))
+
+
 def test_the_decoder_by_slices_is_the_plain_one():
     torch.manual_seed(0)
     decoder = UnetrDecoder(1, 24, 16, feature=4, up=(1, 2, 2), convolved=False).eval().requires_grad_(False)
@@ -101,7 +110,7 @@ def test_the_decoder_by_slices_is_the_plain_one():
     prompts = [torch.randn(2, 8 << n, 3, 16 >> n, 32 >> n) for n in range(3)]
     with torch.inference_mode():
         wanted = decoder.decode(image, hidden, bottom, prompts)
-        found = SlicedDecoder(decoder).decode(image, hidden, bottom, prompts)
+        found = decoder.packed(torch.float32).decode(image, hidden, bottom, prompts)
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
 
 
@@ -154,7 +163,7 @@ class TestAisctSam:
 
     def test_the_quick_self_prompt(self, run):
         fixture, _, _, model = run
-        model.spg.quicken()
+        pack_layers(model.spg)
         x = torch.from_numpy(filler.inp(SIZE))
         with torch.inference_mode():
             quick = model.spg(x[:, :1], x[:, 1:])
