@@ -53,8 +53,8 @@ def run(arguments: list[str]) -> int:
         return _fail(error.format_message())
     except StrokeSAMError as error:
         return _fail(str(error))
-    except MemoryError:
-        return _fail("not enough memory for this image")
+    except MemoryError as error:
+        return _fail(f"not enough memory: {error}" if str(error) else "not enough memory")
     except (KeyboardInterrupt, typer.Abort, Cancelled):
         print("strokesam: interrupted", file=sys.stderr)
         return INTERRUPTED

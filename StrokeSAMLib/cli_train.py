@@ -13,6 +13,8 @@ from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.terminal import monitoring
 
 _NETWORKS = ("ncct-unet", "dwi-unet")
+# The patients beyond are for validation (Testing/Benchmarks/lesion_networks.py).
+_MOST_SEED = 199
 
 
 def train(
@@ -25,7 +27,9 @@ def train(
     steps: Annotated[
         int | None, typer.Option(help="Stop after so many steps in all, however long they take.", min=1)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the synthetic patients and the first weights.", min=0)] = 1,
+    seed: Annotated[
+        int, typer.Option(help="Of the synthetic patients and the first weights.", min=0, max=_MOST_SEED)
+    ] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
     devices: Annotated[
         int | None, typer.Option(help="How many GPUs, or processes on a CPU; by default all GPUs.", min=1)

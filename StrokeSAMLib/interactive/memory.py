@@ -37,5 +37,5 @@ def needed(footprint: Footprint, slices: int, pixels: int, segments: int = 1, bu
 
 
 def in_words(count: int) -> str:
-    """ "0.7 GB", "340 MB"."""
-    return f"{count / (1 << 30):.1f} GB" if count >= 1 << 30 else f"{count / MIB:.0f} MB"
+    """ "1.7 GB", "340 MB"."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -79,7 +79,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         brain=mask_like(scan.head.brain, ncct),
         midsagittal=scan.mirror.plane,
         method="aisct-sam",
-        options=_record(options, network, fingerprints, scan.mirror),
+        options=_record(network, fingerprints, scan.mirror),
         images={"ncct": scan.hounsfield},
         warnings=(*notes, *doubts, *scan.notes, *scan.mirror.doubts(), *no_lesion(mask)),
     )
@@ -147,12 +147,10 @@ def _estimate(pair: Pair, options: Options, device: str) -> str:
     return f"{count} windows{' eight times' if options.tta else ''}; {in_words(need)} of memory needed on {device}"
 
 
-def _record(
-    options: Options, network: Asked, fingerprints: tuple[Fingerprint, Fingerprint], mirror: Mirror
-) -> dict[str, object]:
+def _record(network: Asked, fingerprints: tuple[Fingerprint, Fingerprint], mirror: Mirror) -> dict[str, object]:
     """What made the result, beyond the options."""
     return {
-        **made_by(network, "aisct-sam", options),
+        **made_by(network),
         "fingerprints": [asdict(one) for one in fingerprints],
         "mirror_correlation": mirror.correlation,
     }

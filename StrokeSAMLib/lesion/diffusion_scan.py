@@ -46,7 +46,7 @@ class DiffusionScan:
         smoothing_mm: float,
         monitor: Monitor,
     ):
-        """Of ``inputs["dwi"]`` with "adc" or "b0", on whatever grids; progress from 0 to 1.
+        """Of ``inputs["dwi"]`` with "adc" or "b0" or both, on whatever grids; progress from 0 to 1.
 
         Args:
             b_value: s/mm².
@@ -65,13 +65,13 @@ class DiffusionScan:
         self.notes: list[str] = []
         self._smoothing = smoothing_mm
         self.dwi = self._smoothed(sitk.GetArrayFromImage(self.image))
+        b0 = self._measured_b0(inputs["b0"]) if "b0" in inputs else None
         if "adc" in inputs:
             self.adc = self._given_adc(inputs["adc"])
-            self.b0 = self.dwi * np.exp(np.clip(self.adc * b_value * 1e-6, 0, 5))
+            self.b0 = self.dwi * np.exp(np.clip(self.adc * b_value * 1e-6, 0, 5)) if b0 is None else b0
         else:
-            self.b0 = self._smoothed(self._companion(_checked_signal(inputs["b0"]), "b0"))
-            self.adc = diffusivity.from_signals(self.dwi, self.b0, b_value)
-        self._set_normal()
+            self.adc, self.b0 = diffusivity.from_signals(self.dwi, b0, b_value), b0
+        self._set_normal("adc" if "adc" in inputs else "b0")
 
     def plane(self) -> Plane:
         """The mid-sagittal plane."""
@@ -85,6 +85,10 @@ class DiffusionScan:
 
     def _smoothed(self, array: np.ndarray) -> np.ndarray:
         return gaussian(array, self._smoothing, self.spacing) if self._smoothing > 0 else array
+
+    def _measured_b0(self, image: sitk.Image) -> np.ndarray:
+        check_volume(image, "b0")
+        return self._smoothed(self._companion(_signal(image, "b0"), "b0"))
 
     def _given_adc(self, image: sitk.Image) -> np.ndarray:
         # 0/0 outside the head makes NaN in many ADC maps: nothing was measured there.
@@ -112,10 +116,13 @@ class DiffusionScan:
             )
         return array
 
-    def _set_normal(self) -> None:
+    def _set_normal(self, companion: str) -> None:
+        """`companion`: the input that the ADC comes of."""
         parenchyma = self.inside & (self.adc > _PARENCHYMA_ADC[0]) & (self.adc < _PARENCHYMA_ADC[1])
         if np.count_nonzero(parenchyma) < 0.1 * np.count_nonzero(self.inside):
-            raise InputError("adc: hardly any voxel of the brain in dwi has a tissue's ADC; do the images match?")
+            raise InputError(
+                f"{companion}: hardly any voxel of the brain in dwi has a tissue's ADC; do the images match?"
+            )
         values = self.dwi[parenchyma]
         median = np.median(values)
         spread = 1.4826 * np.median(np.abs(values - median))
@@ -130,8 +137,3 @@ def _signal(image: sitk.Image, name: str) -> sitk.Image:
     if np.mean(array < _CT_AIR) > 0.01:
         raise InputError(f"{name}: has many values below {_CT_AIR:g}; this is a CT or no magnitude image")
     return canonical(sitk.Clamp(sitk.Cast(image, sitk.sitkFloat32), sitk.sitkFloat32, 0.0))
-
-
-def _checked_signal(image: sitk.Image) -> sitk.Image:
-    check_volume(image, "b0")
-    return _signal(image, "b0")

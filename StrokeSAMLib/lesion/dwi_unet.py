@@ -57,7 +57,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         brain=brain,
         midsagittal=plane,
         method="dwi-unet",
-        options=made_by(network, "dwi-unet", options),
+        options=made_by(network),
         images={"dwi": dwi, "adc": scan.adc_like(dwi)},
         warnings=(*notes, *scan.notes, *no_lesion(mask)),
     )

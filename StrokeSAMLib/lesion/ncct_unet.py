@@ -58,7 +58,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         brain=brain,
         midsagittal=scan.mirror.plane,
         method="ncct-unet",
-        options={**made_by(network, "ncct-unet", options), "mirror_correlation": scan.mirror.correlation},
+        options={**made_by(network), "mirror_correlation": scan.mirror.correlation},
         images={"ncct": scan.hounsfield},
         warnings=(*notes, *scan.notes, *scan.mirror.doubts(), *no_lesion(mask)),
     )

@@ -41,10 +41,11 @@ class Asked:
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto", "float32" or "bfloat16", of matrix products.
         told: is given a line where the work had to go to the CPU.
+        weights: the hash of the file that its weights are of; empty for random ones.
     """
 
-    def __init__(self, model: nn.Module, device: str, precision: str, told: Callable[[str], None]):
-        self._told, self._wanted = told, precision
+    def __init__(self, model: nn.Module, device: str, precision: str, told: Callable[[str], None], weights: str = ""):
+        self.weights, self._told, self._wanted = weights, told, precision
         self._use(model, choose_device(device))
 
     @property
@@ -72,8 +73,8 @@ class Asked:
         return self._with_less(batch)
 
     def _with_less(self, batch: np.ndarray) -> np.ndarray:
-        if self._device == "cuda":
-            torch.cuda.empty_cache()
+        if self._device in ("cuda", "mps"):
+            getattr(torch, self._device).empty_cache()
         if len(batch) > 1:
             half = len(batch) // 2
             return np.concatenate([self(batch[:half]), self(batch[half:])])
@@ -125,13 +126,11 @@ def ask(method: str, build: Callable[[], nn.Module], options: NetworkOptions, to
     """
     if options.random_weights:
         told("random weights: this result means nothing")
-        model = randomised(build, options.random_weights)
-    else:
-        model = loaded(build, checkpoint_of("method", method, options.weights))
-    return Asked(model, options.device, options.precision, told)
+        return Asked(randomised(build, options.random_weights), options.device, options.precision, told)
+    path = checkpoint_of("method", method, options.weights)
+    return Asked(loaded(build, path), options.device, options.precision, told, file_hash(path))
 
 
-def made_by(network: Asked, method: str, options: NetworkOptions) -> dict[str, object]:
+def made_by(network: Asked) -> dict[str, object]:
     """What a result records of its network: the weights by their hash, not by where they lie."""
-    weights = "" if options.random_weights else file_hash(checkpoint_of("method", method, options.weights))
-    return {"weights": weights, "device": network.device, "precision": network.precision}
+    return {"weights": network.weights, "device": network.device, "precision": network.precision}

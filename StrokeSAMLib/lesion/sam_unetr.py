@@ -74,7 +74,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         brain=mask_like(scan.organ, t2w),
         midsagittal=scan.middle(),
         method="sam-unetr",
-        options=made_by(network, "sam-unetr", options),
+        options=made_by(network),
         images={key: resample_like(inputs[key], t2w) for key in _IMAGES},
         warnings=(*notes, *no_lesion(mask)),
     )

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-WIDTHS = (16, 32, 64, 128)
+_WIDTHS = (16, 32, 64, 128)
 _GROUPS = 8
 CHANNELS = {"ncct-unet": 3, "dwi-unet": 2}
 
@@ -33,14 +33,14 @@ class ResidualBlock(nn.Module):
 class CompactUNet(nn.Module):
     """1.5 million parameters. GroupNorm, since batches are of one or two volumes."""
 
-    def __init__(self, channels: int, widths: tuple[int, ...] = WIDTHS):
+    def __init__(self, channels: int):
         super().__init__()
-        pairs = list(pairwise(widths))
+        pairs = list(pairwise(_WIDTHS))
         self.down = nn.ModuleList(
-            [ResidualBlock(channels, widths[0]), *(ResidualBlock(fine, coarse, 2) for fine, coarse in pairs)]
+            [ResidualBlock(channels, _WIDTHS[0]), *(ResidualBlock(fine, coarse, 2) for fine, coarse in pairs)]
         )
         self.up = nn.ModuleList([ResidualBlock(fine + coarse, fine) for fine, coarse in pairs])
-        self.head = nn.Conv3d(widths[0], 1, 1)
+        self.head = nn.Conv3d(_WIDTHS[0], 1, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (batch, 1, k, j, i) of (batch, channel, k, j, i), whose sides are multiples of 8."""

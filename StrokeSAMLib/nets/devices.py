@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -21,17 +22,22 @@ def inference(method: Answering) -> Answering:
 
     @wraps(method)
     def run(*arguments: Any, **named: Any) -> Any:
-        try:
-            with torch.inference_mode():
-                return method(*arguments, **named)
-        except torch.OutOfMemoryError as error:
-            raise MemoryError(str(error).splitlines()[0]) from None
-        except RuntimeError as error:
-            if "not enough memory" in str(error):  # the CPU's allocator has no error of its own
-                raise MemoryError(str(error).splitlines()[0]) from None
-            raise
+        with torch.inference_mode(), memory_errors():
+            return method(*arguments, **named)
 
     return run
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """`MemoryError` for PyTorch's own errors for want of memory."""
+    try:
+        yield
+    except RuntimeError as error:
+        # Only CUDA's allocator has an error of its own; the CPU's says the first, MPS's the second.
+        if any(words in str(error) for words in ("not enough memory", "out of memory")):
+            raise MemoryError(str(error).splitlines()[0]) from None
+        raise
 
 
 def choose_device(wanted: str) -> str:

@@ -10,6 +10,8 @@ from torch import nn
 
 from StrokeSAMLib.nets.unetr_fast import SlicedDecoder
 
+_CLASSES = 2
+
 
 class UnetrDecoder(nn.Module):
     """Four levels of `feature`, 2, 4 and 8 times `feature` channels over the ViT's grid, 16 times finer at the top.
@@ -20,7 +22,6 @@ class UnetrDecoder(nn.Module):
         feature: channels at full resolution.
         up: factors of each up-sampling; their number is that of the spatial dimensions.
         convolved: whether the hidden states' later up-samplings are each followed by convolutions.
-        classes: channels of the logits.
         before: modules that come first in a subclass's checkpoints.
     """
 
@@ -32,7 +33,6 @@ class UnetrDecoder(nn.Module):
         feature: int,
         up: tuple[int, ...],
         convolved: bool,
-        classes: int = 2,
         **before: nn.Module,
     ):
         super().__init__()
@@ -50,7 +50,7 @@ class UnetrDecoder(nn.Module):
         self.decoder4 = UnetrUpBlock(dimensions, 8 * feature, 4 * feature, upsample_kernel_size=up, **shared)
         self.decoder3 = UnetrUpBlock(dimensions, 4 * feature, 2 * feature, upsample_kernel_size=up, **shared)
         self.decoder2 = UnetrUpBlock(dimensions, 2 * feature, feature, upsample_kernel_size=up, **shared)
-        self.out = UnetOutBlock(dimensions, feature, classes)
+        self.out = UnetOutBlock(dimensions, feature, _CLASSES)
 
     def packed(self, dtype: torch.dtype) -> nn.Module:
         """The same for inference on a CPU, see `packed.pack_layers`."""

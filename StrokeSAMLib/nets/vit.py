@@ -14,6 +14,7 @@ from torch import nn
 from StrokeSAMLib.nets.layers import cut_windows, join_windows, neck, pad_below
 from StrokeSAMLib.nets.packed import PackedLinear
 
+_PATCH, _WINDOW = 16, 14
 _MANY_TOKENS = 1024
 
 
@@ -172,15 +173,13 @@ class ImageEncoder(nn.Module):
         image_size: int,
         whole: Sequence[int],
         channels: int = 3,
-        patch: int = 16,
-        window: int = 14,
         block: Callable[[int, int, int, int], Block] = Block,
     ):
         super().__init__()
-        side = image_size // patch
+        side = image_size // _PATCH
         self.pos_embed = nn.Parameter(torch.zeros(1, side, side, width))
-        self.patch_embed = Patches(channels, width, patch)
-        self.blocks = nn.ModuleList(block(width, heads, 0 if n in whole else window, side) for n in range(depth))
+        self.patch_embed = Patches(channels, width, _PATCH)
+        self.blocks = nn.ModuleList(block(width, heads, 0 if n in whole else _WINDOW, side) for n in range(depth))
         self.neck = neck(width)
 
     def hidden(self, x: torch.Tensor, slices: int = 1) -> Iterator[torch.Tensor]:

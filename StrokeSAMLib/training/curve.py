@@ -29,7 +29,7 @@ def write_curve(losses: Sequence[float], path: Path) -> None:
     for value in (0, 1, 2):
         draw.text((left - 15, bottom - value / 2 * (bottom - top) - 6), str(value), _BLACK)
     last = f", {means[-1]:.3f} at the end" if means else ""
-    draw.text((left, bottom + 10), f"loss (Dice + cross-entropy) over {len(losses)} steps{last}", _BLACK)
+    draw.text((left, bottom + 10), f"loss (Dice + 5 · cross-entropy) over {len(losses)} steps{last}", _BLACK)
     with replacing(path) as temporary:
         picture.save(temporary, "PNG")
 

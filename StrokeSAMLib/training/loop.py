@@ -9,11 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 
 from StrokeSAMLib.errors import Cancelled, InputError
 from StrokeSAMLib.files import replacing
 from StrokeSAMLib.imaging.channels import brain_box
+from StrokeSAMLib.imaging.writing import check_output
 from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.nets.devices import memory_errors
 from StrokeSAMLib.nets.precision import PRECISIONS, choose_precision
 from StrokeSAMLib.training.curve import write_curve
 from StrokeSAMLib.training.loss import dice_and_bce
@@ -21,6 +25,7 @@ from StrokeSAMLib.training.state import State, begin, resume, save
 from StrokeSAMLib.training.synthesis import Anatomy, Patient, patient
 from StrokeSAMLib.training.team import Team
 
+_CURVE = "curve.png"
 _BATCH = 2
 _MOST_GRADIENT = 1.0
 _SAVE_EVERY = 50
@@ -63,12 +68,17 @@ def train(plan: Plan, anatomies: Sequence[Anatomy], folder: Path, monitor: Monit
         team: see `team.gather`; None for one device.
 
     Raises:
-        InputError: the folder cannot be written to, or there is no such training to resume.
+        InputError: the folder cannot be written to, or there is no such training to resume, or one not to be resumed.
         Cancelled: the monitor's event was set.
     """
     team = team or Team()
-    _make(folder)
     checkpoint, device = folder / "checkpoint.pt", str(team.device)
+    weights = folder / f"{plan.id}.safetensors"
+    _make(folder)
+    for path in (checkpoint, folder / _CURVE, weights):
+        check_output(path, ())
+    if checkpoint.exists() and not plan.resume:
+        raise InputError(f"{checkpoint}: a training lies there; go on with it (--resume), or name another folder")
     state = resume(checkpoint, plan.id, plan.seed, device) if plan.resume else begin(plan.id, plan.seed, device)
     start = time.monotonic()
     while _goes_on(state, plan.done(state, (time.monotonic() - start) / 60), monitor, team):
@@ -77,7 +87,7 @@ def train(plan: Plan, anatomies: Sequence[Anatomy], folder: Path, monitor: Monit
             _save(state, folder)
     if team.rank == 0:
         _save(state, folder)
-        _write_weights(state, folder / f"{plan.id}.safetensors")
+        _write_weights(state, weights)
     team.part()
     return state
 
@@ -98,7 +108,7 @@ def _goes_on(state: State, done: float, monitor: Monitor, team: Team) -> bool:
 
 def _save(state: State, folder: Path) -> None:
     save(state, folder / "checkpoint.pt")
-    write_curve(state.losses, folder / "curve.png")
+    write_curve(state.losses, folder / _CURVE)
 
 
 def _step(state: State, anatomies: Sequence[Anatomy], team: Team) -> None:
@@ -106,10 +116,12 @@ def _step(state: State, anatomies: Sequence[Anatomy], team: Team) -> None:
     state.set_rate()
     state.optimiser.zero_grad()
     # One after the other, since the boxes of their brains differ.
-    losses = [_learn(state, patient(state.id, anatomies, first + n), team.device) for n in range(_BATCH)]
+    with memory_errors():
+        losses = [_learn(state, patient(state.id, anatomies, first + n), team.device) for n in range(_BATCH)]
     team.average(state.network.parameters())
-    torch.nn.utils.clip_grad_norm_(state.network.parameters(), _MOST_GRADIENT)
-    state.optimiser.step()
+    # One gradient that overflowed would leave no number in the network.
+    if torch.nn.utils.clip_grad_norm_(state.network.parameters(), _MOST_GRADIENT).isfinite():
+        state.optimiser.step()
     state.losses.append(float(np.mean(losses)))
     state.follow()
 
@@ -134,11 +146,12 @@ def _precision(device: str) -> torch.dtype:
 
 
 def _write_weights(state: State, path: Path) -> None:
-    from safetensors.torch import save_file
-
     held = {key: value.half().cpu().contiguous() for key, value in state.average.state_dict().items()}
     with replacing(path) as temporary:
-        save_file(held, temporary, {"network": state.id, "seed": str(state.seed), "steps": str(state.step)})
+        try:
+            save_file(held, temporary, {"network": state.id, "seed": str(state.seed), "steps": str(state.step)})
+        except SafetensorError as error:
+            raise InputError(f"{path}: cannot write there: {error}") from None
 
 
 def _make(folder: Path) -> None:

@@ -60,7 +60,11 @@ def begin(id: str, seed: int, device: str) -> State:
 
 
 def save(state: State, path: Path) -> None:
-    """Write a checkpoint; a process killed meanwhile leaves the one before."""
+    """Write a checkpoint; a process killed meanwhile leaves the one before.
+
+    Raises:
+        InputError: the folder cannot be written to, or the disk is full.
+    """
     held = {
         "id": state.id,
         "seed": state.seed,
@@ -70,7 +74,10 @@ def save(state: State, path: Path) -> None:
         "losses": state.losses,
     }
     with replacing(path) as temporary:
-        torch.save(held, temporary)
+        try:
+            torch.save(held, temporary)
+        except RuntimeError as error:  # what its writer makes of a full disk
+            raise InputError(f"{path}: cannot write there: {str(error).splitlines()[0]}") from None
 
 
 def resume(path: Path, id: str, seed: int, device: str) -> State:

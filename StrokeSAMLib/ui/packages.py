@@ -18,7 +18,7 @@ from StrokeSAMLib.ui.pip_environment import pipEnvironment
 WHEEL_FOLDER_SETTING = "StrokeSAM/WheelFolder"
 
 _REQUESTER = "StrokeSAM"
-_TORCH = ">=2.5"
+_TORCH = ">=2.6"
 # Their metadata asks for torchvision, which is not needed and often does not fit the torch that is there.
 _BARE = {"sam2": "sam2==1.1.0", "segment_anything": "segment-anything==1.0"}
 # What they import of the lines of requirements.txt; any other package is such a line itself.

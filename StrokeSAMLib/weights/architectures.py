@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,32 +57,31 @@ def check_weights(entry: Entry, path: Path, name: str) -> bool:
 def network(architecture: str) -> torch.nn.Module | None:
     """The network, for its keys and shapes alone; None where this installation cannot build it."""
     try:
-        if architecture in _SAM2:
-            from StrokeSAMLib.nets.sam2_model import build, configurations
+        import torch
 
-            return build(configurations()[_SAM2[architecture]])
-        if architecture in _SAM:
-            import torch
-
-            from StrokeSAMLib.nets import sam_models
-
-            # Without memory for the weights.
-            with torch.device("meta"):
-                return getattr(sam_models, _SAM[architecture])()
-        if architecture in _COMPACT:
-            import torch
-
-            from StrokeSAMLib.nets.compact_unet import build as build_compact
-
-            with torch.device("meta"):
-                return build_compact(architecture)
-        if architecture == "aisct-sam":
-            import torch
-
-            from StrokeSAMLib.nets.aisct_sam import AisctSam
-
-            with torch.device("meta"):
-                return AisctSam()
+        build = _builder(architecture)
     except ImportError:
-        pass
+        return None
+    # On "meta" weights take no memory; the sam2 package asks its tensors for numbers while it builds.
+    with torch.device("cpu" if architecture in _SAM2 else "meta"):
+        return build() if build else None
+
+
+def _builder(architecture: str) -> Callable[[], torch.nn.Module] | None:
+    if architecture in _SAM2:
+        from StrokeSAMLib.nets.sam2_model import build, configurations
+
+        return partial(build, configurations()[_SAM2[architecture]])
+    if architecture in _SAM:
+        from StrokeSAMLib.nets import sam_models
+
+        return getattr(sam_models, _SAM[architecture])
+    if architecture in _COMPACT:
+        from StrokeSAMLib.nets.compact_unet import build
+
+        return partial(build, architecture)
+    if architecture == "aisct-sam":
+        from StrokeSAMLib.nets.aisct_sam import AisctSam
+
+        return AisctSam
     return None

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.torch_version import TorchVersion
 
 from StrokeSAMLib.errors import InputError
 
@@ -19,6 +20,8 @@ State = dict[str, torch.Tensor]
 _WITHIN = ("model", "model_state_dict", "state_dict", "network_weights")
 _PREFIXES = ("sam2_model.", "module.", "model.")
 _NAMED = 3
+# Those before run code from a file that they are told to read safely (CVE-2025-32434).
+_SAFE_TORCH = "2.6"
 # nnU-Net's file has NumPy numbers in its log: the function that makes one, by its names in NumPy 1 and 2, and the types
 # that it needs. None of them runs code; object types are not among them.
 _SAFE = [
@@ -100,6 +103,8 @@ def read_torch(path: Path, name: str = "", mapped: bool = False) -> Any:
         InputError: it cannot be read, or holds more than tensors and plain values.
     """
     name = name or str(path)
+    if TorchVersion(torch.__version__) < _SAFE_TORCH:
+        raise InputError(f"{name}: reading it safely needs PyTorch {_SAFE_TORCH}; this is {torch.__version__}")
     try:
         with torch.serialization.safe_globals(_SAFE):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped and zipfile.is_zipfile(path))

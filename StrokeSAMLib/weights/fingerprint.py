@@ -25,19 +25,19 @@ def read_fingerprints(checkpoint: Path) -> tuple[Fingerprint, ...] | None:
     Raises:
         InputError: there are, and they make no sense.
     """
-    found = _within(checkpoint)
+    path, found = checkpoint, _within(checkpoint)
     if found is None:
-        paths = (checkpoint.parent / name for name in _BESIDE)
-        found = next((_read(path) for path in paths if path.is_file()), None)
-    if found is None:
-        return None
+        path = next((each for name in _BESIDE if (each := checkpoint.parent / name).is_file()), None)
+        if path is None:
+            return None
+        found = _read(path)
     try:
         channels = [found[_PROPERTIES][str(n)] for n in range(len(found[_PROPERTIES]))]
         made = tuple(Fingerprint(*(float(channel[name]) for name in _NUMBERS)) for channel in channels)
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{checkpoint}: its plans have no densities of the training set ({error!r})") from None
+        raise InputError(f"{path}: has no densities of the training set ({error!r})") from None
     if not all(np.isfinite([one.low, one.high, one.mean, one.sd]).all() and one.low < one.high for one in made):
-        raise InputError(f"{checkpoint}: its plans' densities of the training set make no sense")
+        raise InputError(f"{path}: its densities of the training set make no sense")
     return made
 
 

@@ -22,7 +22,7 @@ from StrokeSAMLib.lesion.unet import network_for, probability
 from StrokeSAMLib.training.synthesis import Patient, read_anatomies
 from StrokeSAMLib.training.validation import Case, Validation, validate
 
-# No training's patients have such numbers (training/loop.py).
+# No training's patients have such numbers (training/loop.py, and the greatest seed of cli_train.py).
 _FIRST_SEED = 2_000_000_000
 _LESION_FREE = 0.25
 _SMALL_ML, _CONTRAST_TO_NOISE = 1.0, (0, 1, 2, 4, np.inf)
@@ -91,7 +91,7 @@ def table(kind: str, contenders: Mapping[str, Validation]) -> None:
         row(f"below {_SMALL_ML:g} ml, contrast to noise {low:g}–{high:g}", "contrast_to_noise", low, high, _SMALL_ML)
     print()
     for who, each in contenders.items():
-        false = np.array([case.false_ml for case in each.lesion_free()])
+        false = np.array([case.false_ml for case in each.lesion_free()] or [np.nan])
         print(f"Lesion-free: {len(false)}, {who} at most 1 ml in {np.mean(false <= 1):.0%}, worst {false.max():.1f} ml")
 
 

@@ -206,5 +206,5 @@ class TestFingerprint:
         torch.save({"network_weights": {"a": torch.zeros(1)}}, path)
         plans = {"foreground_intensity_properties_per_channel": {"0": channel}}
         (tmp_path / "plans.json").write_text(json.dumps(plans))
-        with pytest.raises(InputError, match="densities of the training set"):
+        with pytest.raises(InputError, match=r"plans\.json: .*densities of the training set"):
             read_fingerprints(path)

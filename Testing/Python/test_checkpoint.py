@@ -75,6 +75,12 @@ class TestLayouts:
         found = read_checkpoint(tmp_path / name)
         assert all(torch.equal(found[key], STATE[key]) for key in STATE)
 
+    def test_refuses_with_a_pytorch_that_does_not_read_safely(self, path, monkeypatch):
+        torch.save(LAYOUTS["meta"], path)
+        monkeypatch.setattr(torch, "__version__", "2.5.1+cpu")
+        with pytest.raises(InputError, match=r"needs PyTorch 2\.6; this is 2\.5\.1"):
+            read_checkpoint(path)
+
 
 class TestComparison:
     def test_loads_what_fits(self):

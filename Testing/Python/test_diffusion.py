@@ -39,6 +39,12 @@ class TestSimulated:
         assert "adc: resampled onto the grid of dwi" in found.warnings
         assert dice(found.mask, scan.image(scan.lesion)) > 0.8
 
+    def test_looks_at_a_b0_beside_an_adc(self, scan):
+        images = {"dwi": scan.image(scan.dwi), "adc": scan.image(scan.adc)}
+        dropped = scan.image(np.where(scan.lesion, 0.05 * scan.b0, scan.b0))
+        assert dice(segment(images, "diffusion").mask, scan.image(scan.lesion)) > 0.8
+        assert not array(segment({**images, "b0": dropped}, "diffusion").mask)[scan.lesion].any()
+
     def test_the_b_value_is_an_option(self, scan):
         with_b = segment({"dwi": scan.image(scan.dwi), "b0": scan.image(scan.b0)}, "diffusion", b_value=2000)
         assert np.median(array(with_b.images["adc"])[scan.lesion]) == pytest.approx(240, abs=10)
@@ -69,6 +75,9 @@ class TestRefusals:
 
     def test_a_ct(self, scan):
         self.refuse({"dwi": scan.image(scan.dwi - 1000), "b0": scan.image(scan.b0)}, "dwi: .*CT")
+
+    def test_a_b0_that_gives_no_tissue_an_adc(self, scan):
+        self.refuse({"dwi": scan.image(scan.dwi), "b0": scan.image(scan.dwi * 1.01)}, "b0: hardly any voxel")
 
     def test_nan_in_the_dwi(self, scan):
         broken = np.where(scan.shine, np.nan, scan.dwi)

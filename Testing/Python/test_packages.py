@@ -107,7 +107,7 @@ class TestWhatIsInstalled:
         slicer = FakeSlicer()
         slicer.install(*SAM2)
         assert slicer.calls == [
-            ("installTorch", ["torch>=2.5", False]),
+            ("installTorch", ["torch>=2.6", False]),
             ("pip_ensure", ["hydra-core>=1.3", "iopath>=0.1.10"]),
             ("pip_install", BARE),
         ]
@@ -116,7 +116,7 @@ class TestWhatIsInstalled:
         slicer = FakeSlicer(version=(5, 10))
         slicer.install(*SAM2)
         assert slicer.calls == [
-            ("installTorch", ["torch>=2.5", False]),
+            ("installTorch", ["torch>=2.6", False]),
             ("util.pip_install", ["hydra-core>=1.3", "iopath>=0.1.10"]),
             ("util.pip_install", BARE),
         ]
@@ -180,7 +180,7 @@ class TestOffline:
         slicer = FakeSlicer(folder=str(tmp_path), extension=False)
         slicer.install(*SAM2)
         assert slicer.calls == [
-            ("pip_ensure", ["torch>=2.5", "hydra-core>=1.3", "iopath>=0.1.10"]),
+            ("pip_ensure", ["torch>=2.6", "hydra-core>=1.3", "iopath>=0.1.10"]),
             ("pip_install", BARE),
         ]
         assert {environment["PIP_NO_INDEX"] for environment in slicer.environments} == {"1"}

@@ -621,7 +621,7 @@ class TestOutOfMemory:
 
     def test_the_need_is_told_before(self, encodings):
         assert encodings.memory_needed(2) == 1000 + 100 + 12 * 10 + 24 * (1 + 250) + 12 * 2000
-        assert in_words(1500 << 20) == "1.5 GB" and in_words(340 << 20) == "340 MB"
+        assert in_words(1_540_000_000) == "1.5 GB" and in_words(340_200_000) == "340 MB"
 
 
 def test_a_plan_as_json():

@@ -50,8 +50,17 @@ class TestAnatomy:
             sitk.WriteImage(sitk.Cast(labels == number, sitk.sitkFloat32), str(tmp_path / f"egg{tissue}.nii.gz"))
         (same,) = read_anatomies(tmp_path)
         assert np.array_equal(same.tissue, anatomies[0].tissue)
+        moved = sitk.Cast(labels == 1, sitk.sitkFloat32)
+        moved.SetOrigin((20.0, 0.0, 0.0))
+        for image, wrong in ((moved, "egg have different grids"), (100 * (labels == 1), "eggcsf.* from 0 to 100")):
+            sitk.WriteImage(image, str(tmp_path / "eggcsf.nii.gz"))
+            with pytest.raises(InputError, match=wrong):
+                read_anatomies(tmp_path)
+        (tmp_path / "eggcsf.nii.gz").unlink()
+        with pytest.raises(InputError, match="egg lacks the map of csf"):
+            read_anatomies(tmp_path)
         (tmp_path / "eggwhite.nii.gz").unlink()
-        with pytest.raises(InputError, match="egg lacks the map of white"):
+        with pytest.raises(InputError, match="egg lacks the map of csf and white"):
             read_anatomies(tmp_path)
 
     def test_what_is_no_anatomy_is_refused(self, tmp_path):
@@ -134,6 +143,6 @@ def test_an_infarct_darkens_the_tissue_of_voxels_that_are_half_sulcus(anatomies,
     facts = {}
     with_it, without = (ct.density(head, each, facts, np.random.default_rng(7)) for each in (lesion, no_lesion(head)))
     inside = (lesion.part > 0.5) & (head.brain > 0.99)
-    darker = ((without - with_it) / (head.grey * lesion.part))[inside].mean()
+    darker = ((without - with_it)[inside] / (head.grey * lesion.part)[inside]).mean()
     # And by a part of what grey matter has more than white.
     assert 0.8 * facts["contrast_hu"] < darker < facts["contrast_hu"] + 9

@@ -87,6 +87,38 @@ def test_weights_are_the_average_in_half_precision(tiny, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.pt", "curve.png", "dwi-unet.safetensors"]
 
 
+def test_a_gradient_that_is_no_number_is_left_out(tiny, tmp_path, monkeypatch):
+    good = loop.patient
+
+    def overflowing(kind, anatomies, seed):
+        made = good(kind, anatomies, seed)
+        if seed % 10 == 0:
+            made.channels[0, 0, 0, 0] = np.inf
+        return made
+
+    monkeypatch.setattr(loop, "patient", overflowing)
+    state = train(Plan("dwi-unet", steps=3), [], tmp_path, Monitor())
+    assert not np.isfinite(state.losses[0]) and np.isfinite(state.losses[1:]).all()
+    assert all(value.isfinite().all() for value in state.average.parameters())
+
+
+def test_a_training_is_not_written_over(tiny, tmp_path):
+    train(Plan("dwi-unet", steps=1), [], tmp_path, Monitor())
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    with pytest.raises(InputError, match=r"checkpoint\.pt: a training lies there"):
+        train(Plan("dwi-unet", steps=1), [], tmp_path, Monitor())
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_want_of_memory_is_said(tiny, folder, tmp_path, monkeypatch, capsys):
+    def none(*_):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.")
+
+    monkeypatch.setattr(loop, "_learn", none)
+    assert run(["train", "dwi-unet", "--anatomy", str(folder), "-o", str(tmp_path / "out"), "--steps", "1"]) == 2
+    assert "not enough memory: " in capsys.readouterr().err
+
+
 def test_what_cannot_be_resumed_is_said(tiny, tmp_path):
     with pytest.raises(InputError, match="no training to resume"):
         train(Plan("dwi-unet", resume=True), [], tmp_path, Monitor())

@@ -136,6 +136,12 @@ class TestOutOfMemory:
         assert model.sizes[0] == (5, "cpu")
         assert not told
 
+    def test_of_a_device_whose_error_is_a_plain_one(self, monkeypatch):
+        monkeypatch.setattr(
+            torch, "OutOfMemoryError", lambda text: RuntimeError(f"MPS backend {text} (MPS allocated: 1 GB)")
+        )
+        assert network.Asked(Hungry(most=2), "cpu", "float32", print)(self.batch) == pytest.approx(self.batch[:, 0])
+
     def test_then_the_cpu_with_a_warning(self, monkeypatch):
         monkeypatch.setattr(network, "choose_device", lambda wanted: "meta")
         model, told = Hungry(most=5), []

@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
-from StrokeSAMLib.imaging.geometry import Spacing, array_spacing, canonical, shrink
+from StrokeSAMLib.imaging.geometry import Spacing, array_spacing, canonical, same_grid, shrink
 from StrokeSAMLib.imaging.morphology import bounding_box, dilate, erode, largest_component
 from StrokeSAMLib.imaging.reading import read_image
 
@@ -18,6 +18,7 @@ TISSUES = ("csf", "grey", "white")
 _LEAST_MM = (2.0, 2.0, 2.0)
 _SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
 _MARGIN = 2
+_BEYOND = 0.1
 _NERVE_MM = 4.0
 
 
@@ -54,16 +55,12 @@ def read_anatomies(folder: Path) -> list[Anatomy]:
     files = {_stem(path): path for path in sorted(folder.iterdir()) if _stem(path)} if folder.is_dir() else {}
     if not files:
         raise InputError(f"{folder}: no tissue maps there")
-    made = []
-    for stem, path in files.items():
-        tissue = next((name for name in TISSUES if stem.endswith(name)), None)
-        if tissue is None:
-            made.append(_cropped(stem, _from_labels(path)))
-        elif tissue == TISSUES[0]:
-            made.append(_cropped(stem.removesuffix(tissue), _from_maps(files, stem.removesuffix(tissue), folder)))
-    if not made:
-        raise InputError(f"{folder}: a probability map of CSF is missing")
-    return made
+    tissues = {stem: next((name for name in TISSUES if stem.endswith(name)), "") for stem in files}
+    made = [
+        _cropped(str(files[stem]), stem, _from_labels(files[stem])) for stem, tissue in tissues.items() if not tissue
+    ]
+    names = sorted({stem.removesuffix(tissue) for stem, tissue in tissues.items() if tissue})
+    return made + [_cropped(f"{folder}: {name}", name, _from_maps(files, name, folder)) for name in names]
 
 
 def _stem(path: Path) -> str:
@@ -75,10 +72,19 @@ def _from_maps(files: dict[str, Path], name: str, folder: Path) -> list[sitk.Ima
     missing = [tissue for tissue in TISSUES if name + tissue not in files]
     if missing:
         raise InputError(f"{folder}: {name} lacks the map of {' and '.join(missing)}")
-    images = [sitk.Cast(read_image(files[name + tissue]), sitk.sitkFloat32) for tissue in TISSUES]
-    if len({image.GetSize() for image in images}) > 1:
-        raise InputError(f"{folder}: the maps of {name} have different sizes")
+    images = [_probability(files[name + tissue]) for tissue in TISSUES]
+    if not all(same_grid(image, images[0]) for image in images):
+        raise InputError(f"{folder}: the maps of {name} have different grids")
     return images
+
+
+def _probability(path: Path) -> sitk.Image:
+    image = sitk.Cast(read_image(path), sitk.sitkFloat32)
+    array = sitk.GetArrayViewFromImage(image)
+    # Interpolation leaves maps a little beyond their range. What is no number fails the comparison.
+    if not (array.min() > -_BEYOND and array.max() < 1 + _BEYOND):
+        raise InputError(f"{path}: no map of probabilities: values from {array.min():g} to {array.max():g}")
+    return image
 
 
 def _from_labels(path: Path) -> list[sitk.Image]:
@@ -89,15 +95,15 @@ def _from_labels(path: Path) -> list[sitk.Image]:
     return [sitk.Cast(labels == label, sitk.sitkFloat32) for label in (1, 2, 3)]
 
 
-def _cropped(name: str, images: list[sitk.Image]) -> Anatomy:
-    """On canonical axes and a coarse grid, cut to the brain."""
+def _cropped(where: str, name: str, images: list[sitk.Image]) -> Anatomy:
+    """On canonical axes and a coarse grid, cut to the brain; `where` is for the error."""
     coarse = [shrink(canonical(image), _LEAST_MM) for image in images]
     tissue = np.stack([sitk.GetArrayFromImage(image) for image in coarse]).clip(0, 1)
     spacing = array_spacing(coarse[0])
     brain = _without_eyes(tissue.sum(0) > 0.5, spacing)
     tissue *= brain
     if not brain.any():
-        raise InputError(f"{name}: the tissue maps are empty")
+        raise InputError(f"{where}: the tissue maps are empty")
     around = [(0, 0), *[(_MARGIN, _MARGIN)] * 3]
     return Anatomy(name, np.pad(tissue[(slice(None), *bounding_box(brain))], around).astype(np.float32), spacing)
 
