@@ -26,7 +26,7 @@ class UNetOptions(NetworkOptions):
 
     precision: str = option("float32", "of the network", choices=("auto", *PRECISIONS))
     threshold: float = option(0.3, "least probability of the lesion", "", 0.01, 0.99, _MEASURED)
-    min_volume: float = option(0.1, "smallest lesion", "ml", 0, 100, _MEASURED)
+    min_volume: float = option(0.02, "smallest lesion", "ml", 0, 100, _MEASURED)
     mirror: bool = option(False, "the mean of the answers to the scan and to its mirror image; twice the time")
 
 

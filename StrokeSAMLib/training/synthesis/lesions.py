@@ -47,17 +47,21 @@ def no_lesion(head: Head) -> Lesion:
     return Lesion(np.zeros(head.shape, np.float32), np.zeros(head.shape, bool))
 
 
-def infarcts(head: Head, volume_ml: tuple[float, float], lacunes: float, rng: np.random.Generator) -> Lesion:
-    """What an acute stroke leaves: one infarct mostly, at times several emboli, seldom on both sides.
+def infarcts(
+    head: Head, volume_ml: tuple[float, float], lacunes: float, emboli: tuple[float, float], rng: np.random.Generator
+) -> Lesion:
+    """What an acute stroke leaves: one infarct mostly, at times several emboli.
 
     Args:
         volume_ml: of the infarct, from least to greatest, log-uniform.
         lacunes: the part of patients whose infarct is a lacune instead.
+        emboli: the part of patients who have up to four besides, and the part of those that lie on the other side.
     """
     side = any_side(rng)
     made = infarct(head, side, log_between(rng, *(_LACUNE_ML if chance(rng, lacunes) else volume_ml)), rng)
-    for _ in range(rng.integers(1, 5) if chance(rng, 0.25) else 0):
-        other = infarct(head, -side if chance(rng, 0.2) else side, log_between(rng, 0.1, 5.0), rng)
+    often, elsewhere = emboli
+    for _ in range(rng.integers(1, 5) if chance(rng, often) else 0):
+        other = infarct(head, -side if chance(rng, elsewhere) else side, log_between(rng, 0.1, 5.0), rng)
         made = Lesion(np.maximum(made.part, other.part), made.mask | other.mask)
     return made
 

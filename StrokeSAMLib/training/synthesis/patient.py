@@ -26,19 +26,23 @@ class Kind:
         image: (head, lesion, rng) → the scan.
         volume_ml: of infarcts, from least to greatest.
         lacunes: the part of patients whose infarct is a lacune.
+        emboli: the part of patients who have a few small infarcts besides, and the part of those that lie on the other
+            side.
         lesion_free: the part of patients without an infarct.
     """
 
     image: Callable[[Head, Lesion, np.random.Generator], Scan]
     volume_ml: tuple[float, float]
     lacunes: float
+    emboli: tuple[float, float]
     lesion_free: float
 
 
-# A CT hardly ever shows an infarct of a millilitre in its first hours: the network is not taught to guess.
+# A CT hardly ever shows an infarct of a millilitre in its first hours: the network is not taught to guess. Diffusion
+# shows emboli, and a network that seldom saw them beside a large infarct did not see them in a patient either.
 KINDS = {
-    "ncct-unet": Kind(ct_patient, (5.0, 250.0), 0.05, 0.25),
-    "dwi-unet": Kind(diffusion_patient, (0.1, 250.0), 0.25, 0.15),
+    "ncct-unet": Kind(ct_patient, (5.0, 250.0), 0.05, (0.25, 0.2), 0.25),
+    "dwi-unet": Kind(diffusion_patient, (0.1, 250.0), 0.25, (0.4, 0.5), 0.15),
 }
 # 168 × 216 × 168 mm: every adult's brain, turned.
 SHAPE: Shape = (56, 72, 56)
@@ -75,7 +79,7 @@ def patient(kind: str, anatomies: Sequence[Anatomy], seed: int, lesion_free: flo
     head = pose(anatomies[rng.integers(len(anatomies))], SHAPE, (GRID_MM,) * 3, rng)
     of = KINDS[kind]
     free = of.lesion_free if lesion_free is None else lesion_free
-    lesion = no_lesion(head) if chance(rng, free) else infarcts(head, of.volume_ml, of.lacunes, rng)
+    lesion = no_lesion(head) if chance(rng, free) else infarcts(head, of.volume_ml, of.lacunes, of.emboli, rng)
     scan = of.image(head, lesion, rng)
     facts = {**scan.facts, "turn_deg": head.turn, "mask_dice": dice(head.brain > 0.5, scan.brain)}
     return Patient(scan.channels, lesion.mask & scan.brain, scan.brain, facts)
