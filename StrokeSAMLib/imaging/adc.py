@@ -9,7 +9,14 @@ from StrokeSAMLib.errors import InputError
 # Median ADC of brain tissue in 10⁻⁶ mm²/s: 700–900 in adults (Sener 2001, Comput Med Imaging Graph 25:299), more
 # where CSF is counted in, less in a large infarct.
 _BRAIN_ADC = (250.0, 4000.0)
+# Tissue, neither CSF nor noise, whose median is the patient's normal.
+_TISSUE_ADC = (300.0, 1800.0)
 _UNITS = {1.0: "10⁻⁶ mm²/s", 1e3: "10⁻³ mm²/s", 1e6: "mm²/s"}
+
+
+def parenchyma(adc: np.ndarray, brain: np.ndarray) -> np.ndarray:
+    """Bool: where in the `brain` an ADC in 10⁻⁶ mm²/s is a tissue's."""
+    return brain & (adc > _TISSUE_ADC[0]) & (adc < _TISSUE_ADC[1])
 
 
 def from_signals(dwi: np.ndarray, b0: np.ndarray, b_value: float) -> np.ndarray:

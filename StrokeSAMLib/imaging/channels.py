@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from StrokeSAMLib.imaging.adc import parenchyma
 from StrokeSAMLib.imaging.geometry import Spacing
 from StrokeSAMLib.imaging.morphology import bounding_box, masked_gaussian
 
@@ -18,6 +19,7 @@ _SMOOTHING_MM = 4.0
 _DIFFERENCE_UNIT = 4.0
 _MOST_SIGNAL = 6.0
 _MOST_ADC = 3.0
+_USUAL_ADC = 900.0
 
 
 def brain_box(brain: np.ndarray) -> tuple[slice, ...]:
@@ -55,7 +57,9 @@ def ct_channels(hu: np.ndarray, mirrored: np.ndarray, brain: np.ndarray, spacing
 
 
 def diffusion_channels(dwi: np.ndarray, adc: np.ndarray, brain: np.ndarray) -> np.ndarray:
-    """The channels of `dwi-unet`: DWI over its median in the brain, and ADC in 10⁻³ mm²/s.
+    """The channels of `dwi-unet`: DWI over its median in the brain, and ADC over its median in tissue.
+
+    The ADC of normal tissue depends on scanner, b-value and age: a real patient's lay a fifth above synthetic ones.
 
     Args:
         dwi: signal, 0 or more (k, j, i).
@@ -67,4 +71,6 @@ def diffusion_channels(dwi: np.ndarray, adc: np.ndarray, brain: np.ndarray) -> n
     """
     median = float(np.median(dwi[brain])) if brain.any() else 1.0
     signal = np.clip(dwi / max(median, 1e-6), 0, _MOST_SIGNAL)
-    return (np.stack([signal, np.clip(adc / 1000, 0, _MOST_ADC)]) * brain).astype(np.float32)
+    tissue = adc[parenchyma(adc, brain)]
+    normal = float(np.median(tissue)) if tissue.size else _USUAL_ADC
+    return (np.stack([signal, np.clip(adc / normal, 0, _MOST_ADC)]) * brain).astype(np.float32)

@@ -17,8 +17,6 @@ from StrokeSAMLib.imaging.morphology import gaussian
 from StrokeSAMLib.imaging.plane import Plane
 from StrokeSAMLib.monitor import Monitor
 
-# Tissue, neither CSF nor noise, whose median is the patient's normal, 10⁻⁶ mm²/s.
-_PARENCHYMA_ADC = (300.0, 1800.0)
 _LEAST_COVERED = 0.8
 _LEAST_MEASURED = 0.5
 _CT_AIR = -100.0
@@ -118,7 +116,7 @@ class DiffusionScan:
 
     def _set_normal(self, companion: str) -> None:
         """`companion`: the input that the ADC comes of."""
-        parenchyma = self.inside & (self.adc > _PARENCHYMA_ADC[0]) & (self.adc < _PARENCHYMA_ADC[1])
+        parenchyma = diffusivity.parenchyma(self.adc, self.inside)
         if np.count_nonzero(parenchyma) < 0.1 * np.count_nonzero(self.inside):
             raise InputError(
                 f"{companion}: hardly any voxel of the brain in dwi has a tissue's ADC; do the images match?"
