@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import SimpleITK as sitk
 
 from StrokeSAMLib.imaging.channels import diffusion_channels
 from StrokeSAMLib.imaging.geometry import like, mask_like
 from StrokeSAMLib.lesion.diffusion_scan import DiffusionScan
-from StrokeSAMLib.lesion.network import made_by
+from StrokeSAMLib.lesion.network import Asked, made_by
 from StrokeSAMLib.lesion.result import LesionResult, no_lesion
+from StrokeSAMLib.lesion.second_look import look_twice
 from StrokeSAMLib.lesion.unet import Grid, UNetOptions, lesion_in, network_for, on_scan, probability
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.options import option
@@ -45,11 +47,11 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     monitor.step(0.6, "asking the network")
     grid = Grid(scan.brain)
     signal, adc = (grid.sampled(like(array, scan.image)) for array in (scan.dwi, scan.adc))
-    answer = probability(network, diffusion_channels(signal, adc, grid.brain), grid.brain, options.mirror)
+    found = answer(network, diffusion_channels(signal, adc, grid.brain), grid.brain, options)
     monitor.step(0.8, "finding the mid-sagittal plane")
     plane = scan.plane()
     brain = mask_like(scan.brain, dwi)
-    score = on_scan(answer, grid, brain)
+    score = on_scan(found, grid, brain)
     mask = lesion_in(score, options)
     return LesionResult(
         mask=mask,
@@ -60,4 +62,11 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         options=made_by(network),
         images={"dwi": dwi, "adc": scan.adc_like(dwi)},
         warnings=(*notes, *scan.notes, *no_lesion(mask)),
+    )
+
+
+def answer(network: Asked, channels: np.ndarray, brain: np.ndarray, options: Options) -> np.ndarray:
+    """The network's answer, Float32 (k, j, i), of channels on its grid; see `unet.probability` and `look_twice`."""
+    return look_twice(
+        lambda shown: probability(network, shown, brain, options.mirror), channels, brain, options.threshold
     )

@@ -15,7 +15,7 @@ from StrokeSAMLib.imaging.channels import ct_channels
 from StrokeSAMLib.imaging.geometry import array_spacing, like, mask_like
 from StrokeSAMLib.imaging.morphology import masked_gaussian
 from StrokeSAMLib.lesion.ct_scan import CtScan
-from StrokeSAMLib.lesion.network import made_by
+from StrokeSAMLib.lesion.network import Asked, made_by
 from StrokeSAMLib.lesion.result import LesionResult, no_lesion
 from StrokeSAMLib.lesion.unet import Grid, UNetOptions, lesion_in, network_for, on_scan, probability
 from StrokeSAMLib.monitor import Monitor
@@ -47,10 +47,10 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     scan = CtScan(inputs, options.deformable, monitor.part(0.1, 0.8))
     monitor.step(0.8, "asking the network")
     grid = Grid(scan.head.brain)
-    answer = probability(network, _channels(scan, grid), grid.brain, options.mirror)
+    found = answer(network, _channels(scan, grid), grid.brain, options)
     monitor.step(0.95, "writing on the scan's grid")
     brain = mask_like(scan.head.brain, ncct)
-    score = on_scan(answer, grid, brain)
+    score = on_scan(found, grid, brain)
     mask = lesion_in(score, options)
     return LesionResult(
         mask=mask,
@@ -62,6 +62,11 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         images={"ncct": scan.hounsfield},
         warnings=(*notes, *scan.notes, *scan.mirror.doubts(), *no_lesion(mask)),
     )
+
+
+def answer(network: Asked, channels: np.ndarray, brain: np.ndarray, options: Options) -> np.ndarray:
+    """The network's answer, Float32 (k, j, i), of channels on its grid; see `unet.probability`."""
+    return probability(network, channels, brain, options.mirror)
 
 
 def _channels(scan: CtScan, grid: Grid) -> np.ndarray:

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from StrokeSAMLib.lesion import segment
+from StrokeSAMLib.lesion import dwi_unet, ncct_unet, segment
 from StrokeSAMLib.lesion.registry import find_method
-from StrokeSAMLib.lesion.unet import network_for, probability
+from StrokeSAMLib.lesion.unet import network_for
 from StrokeSAMLib.training.synthesis import Patient, read_anatomies
 from StrokeSAMLib.training.validation import Case, Validation, validate
 
@@ -56,6 +56,7 @@ def diffusion(one: Patient) -> np.ndarray:
     return _segmented(one, "diffusion", {"dwi": 300 * one.channels[0], "adc": 1000 * one.channels[1]})
 
 
+ANSWERS = {"ncct-unet": ncct_unet.answer, "dwi-unet": dwi_unet.answer}
 RULES: dict[str, Callable[[Patient], np.ndarray]] = {"ncct-unet": asymmetry, "dwi-unet": diffusion}
 
 
@@ -124,7 +125,8 @@ def main() -> None:
     )
     contenders = {
         asked.network: on_patients(
-            lambda one: probability(network, one.channels, one.brain, options.mirror), min_volume_ml=options.min_volume
+            lambda one: ANSWERS[asked.network](network, one.channels, one.brain, options),
+            min_volume_ml=options.min_volume,
         )
     }
     if asked.rule:
