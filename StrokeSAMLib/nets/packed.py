@@ -15,6 +15,8 @@ from torch import nn
 
 from StrokeSAMLib.nets.trim import trim
 
+_ACTIVATIONS = {"none": lambda x: x, "relu": F.relu, "gelu": F.gelu}
+
 
 @cache
 def can_pack() -> bool:
@@ -24,9 +26,6 @@ def can_pack() -> bool:
         return bool(torch.equal(_apply(torch.eye(2), weight, None, "none"), torch.eye(2)))
     except (AttributeError, RuntimeError, NotImplementedError):
         return False
-
-
-_ACTIVATIONS = {"none": lambda x: x, "relu": F.relu, "gelu": F.gelu}
 
 
 def _pack(weight: torch.Tensor, rows: int) -> torch.Tensor:
