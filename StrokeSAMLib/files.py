@@ -25,8 +25,11 @@ def file_hash(path: Path) -> str:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *writers: type[Exception]) -> Iterator[Path]:
     """A temporary path beside `path`, with its suffix: renamed over `path` on success, removed on any failure.
+
+    Args:
+        writers: errors of what writes to it that mean the same as an OSError, such as a full disk.
 
     Raises:
         InputError: the folder does not exist or cannot be written to, or the disk is full.
@@ -37,9 +40,10 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o666 & ~_umask())  # mkstemp makes it private
         temporary.replace(path)
-    except OSError as error:
+    except (OSError, *writers) as error:
         temporary.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot write there: {error.strerror or error}") from None
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise InputError(f"{path}: cannot write there: {reason}") from None
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -25,7 +25,7 @@ from StrokeSAMLib.training.state import State, begin, resume, save
 from StrokeSAMLib.training.synthesis import Anatomy, Patient, patient
 from StrokeSAMLib.training.team import Team
 
-_CURVE = "curve.png"
+_CHECKPOINT, _CURVE = "checkpoint.pt", "curve.png"
 _BATCH = 2
 _MOST_GRADIENT = 1.0
 _SAVE_EVERY = 50
@@ -72,7 +72,7 @@ def train(plan: Plan, anatomies: Sequence[Anatomy], folder: Path, monitor: Monit
         Cancelled: the monitor's event was set.
     """
     team = team or Team()
-    checkpoint, device = folder / "checkpoint.pt", str(team.device)
+    checkpoint, device = folder / _CHECKPOINT, str(team.device)
     weights = folder / f"{plan.id}.safetensors"
     _make(folder)
     for path in (checkpoint, folder / _CURVE, weights):
@@ -107,7 +107,7 @@ def _goes_on(state: State, done: float, monitor: Monitor, team: Team) -> bool:
 
 
 def _save(state: State, folder: Path) -> None:
-    save(state, folder / "checkpoint.pt")
+    save(state, folder / _CHECKPOINT)
     write_curve(state.losses, folder / _CURVE)
 
 
@@ -147,11 +147,8 @@ def _precision(device: str) -> torch.dtype:
 
 def _write_weights(state: State, path: Path) -> None:
     held = {key: value.half().cpu().contiguous() for key, value in state.average.state_dict().items()}
-    with replacing(path) as temporary:
-        try:
-            save_file(held, temporary, {"network": state.id, "seed": str(state.seed), "steps": str(state.step)})
-        except SafetensorError as error:
-            raise InputError(f"{path}: cannot write there: {error}") from None
+    with replacing(path, SafetensorError) as temporary:
+        save_file(held, temporary, {"network": state.id, "seed": str(state.seed), "steps": str(state.step)})
 
 
 def _make(folder: Path) -> None:

@@ -73,11 +73,8 @@ def save(state: State, path: Path) -> None:
         "optimiser": state.optimiser.state_dict(),
         "losses": state.losses,
     }
-    with replacing(path) as temporary:
-        try:
-            torch.save(held, temporary)
-        except RuntimeError as error:  # what its writer makes of a full disk
-            raise InputError(f"{path}: cannot write there: {str(error).splitlines()[0]}") from None
+    with replacing(path, RuntimeError) as temporary:
+        torch.save(held, temporary)
 
 
 def resume(path: Path, id: str, seed: int, device: str) -> State:

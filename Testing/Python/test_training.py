@@ -110,6 +110,19 @@ def test_a_training_is_not_written_over(tiny, tmp_path):
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
 
+def test_a_disk_that_is_full_is_said_and_the_checkpoint_before_is_kept(tiny, tmp_path, monkeypatch):
+    def full(*_):
+        raise RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed\nmore")
+
+    train(Plan("dwi-unet", steps=1), [], tmp_path, Monitor())
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(InputError, match=r"checkpoint\.pt: cannot write there: Pytorch.*failed$"):
+        train(Plan("dwi-unet", steps=2, resume=True), [], tmp_path, Monitor())
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_want_of_memory_is_said(tiny, folder, tmp_path, monkeypatch, capsys):
     def none(*_):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.")
