@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.files import is_file
 from StrokeSAMLib.imaging.reading import read_image
 from StrokeSAMLib.imaging.writing import check_image_output, check_output, write_image
 from StrokeSAMLib.monitor import Monitor
@@ -113,7 +114,8 @@ def prompt(volume: Path, prompts_file: Path, output: Path, how: Prompting, monit
     axis = drawn_axis(prompts, image) if how.axis is None else how.axis
     try:
         session = Session(image, how.engine, axis=axis, weights=how.weights, device=how.device, options=how.options)
-        monitor.step(0.05, f"slices with prompts; {in_words(session.encodings.memory_needed())} of memory needed")
+        needed = in_words(session.encodings.memory_needed())
+        monitor.step(0.05, f"slices with prompts; {needed} of memory needed", kept=True)
         for entry in prompts:
             monitor.check()
             session.add(entry)
@@ -200,7 +202,7 @@ def evaluate(
 
     for path in (output, plot_file):
         if path is not None:
-            check_output(path, [path for path in (reference, prediction) if path.is_file()])
+            check_output(path, [path for path in (reference, prediction) if is_file(path)])
     cases = evaluation.evaluate(reference, prediction, tolerance, monitor)
     if output is not None:
         evaluation.write_csv(cases, output)

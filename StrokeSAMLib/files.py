@@ -1,9 +1,10 @@
-"""Files: written whole or not at all, and told apart by their bytes."""
+"""Files: found, written whole or not at all, and told apart by their bytes."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,25 @@ from StrokeSAMLib.errors import InputError
 
 # How the names of temporary files begin; only a killed process leaves one.
 TEMPORARY = ".strokesam-"
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file at `path`.
+
+    Raises:
+        InputError: it cannot be told: a folder on the way is locked, or no file can have such a name.
+    """
+    return stat.S_ISREG(_mode(path))
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder at `path`; raises as `is_file`."""
+    return stat.S_ISDIR(_mode(path))
+
+
+def exists(path: Path) -> bool:
+    """Whether there is anything at `path`; raises as `is_file`."""
+    return _mode(path) != 0
 
 
 def file_hash(path: Path) -> str:
@@ -63,6 +83,17 @@ def temporary_beside(path: Path) -> Path:
         raise InputError(f"{path}: cannot write there: {error.strerror}") from None
     os.close(handle)
     return Path(name)
+
+
+def _mode(path: Path) -> int:
+    """What `stat` says of it; 0 where there is nothing."""
+    # Path.is_file and the like raise what is not of a user's making (in Python before 3.14).
+    try:
+        return Path(path).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be looked at: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _umask() -> int:

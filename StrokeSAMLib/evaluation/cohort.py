@@ -12,11 +12,11 @@ import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.evaluation.metrics import CaseMetrics, case_metrics
+from StrokeSAMLib.files import is_folder
+from StrokeSAMLib.imaging.folders import image_name, images_in
 from StrokeSAMLib.imaging.geometry import array_spacing, same_grid
 from StrokeSAMLib.imaging.reading import read_image
 from StrokeSAMLib.monitor import Monitor
-
-_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
 
 
 def evaluate(
@@ -53,11 +53,11 @@ def summarise(cases: list[CaseMetrics]) -> dict[str, dict[str, float]]:
 
 
 def _pairs(reference: Path, prediction: Path) -> list[tuple[str, Path, Path]]:
-    if reference.is_dir() != prediction.is_dir():
+    if is_folder(reference) != is_folder(prediction):
         raise InputError(f"{reference} and {prediction}: give two files or two folders")
-    if not reference.is_dir():
-        return [(_stem(prediction), reference, prediction)]
-    references, predictions = _files(reference), _files(prediction)
+    if not is_folder(reference):
+        return [(image_name(prediction), reference, prediction)]
+    references, predictions = images_in(reference), images_in(prediction)
     for folder, lone in (
         (prediction, sorted(references.keys() - predictions.keys())),
         (reference, sorted(predictions.keys() - references.keys())),
@@ -66,23 +66,6 @@ def _pairs(reference: Path, prediction: Path) -> list[tuple[str, Path, Path]]:
             more = f" and {len(lone) - 3} more" if len(lone) > 3 else ""
             raise InputError(f"{folder}: no file for {', '.join(lone[:3])}{more}")
     return [(name, references[name], predictions[name]) for name in sorted(references)]
-
-
-def _files(folder: Path) -> dict[str, Path]:
-    files: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if not path.name.lower().endswith(_SUFFIXES) or path.name.startswith("."):
-            continue
-        if _stem(path) in files:
-            raise InputError(f"{folder}: {path.name} and {files[_stem(path)].name} have the same case name")
-        files[_stem(path)] = path
-    if not files:
-        raise InputError(f"{folder}: no image files in that folder")
-    return files
-
-
-def _stem(path: Path) -> str:
-    return next((path.name[: -len(s)] for s in _SUFFIXES if path.name.lower().endswith(s)), path.stem)
 
 
 def _evaluate_pair(name: str, reference: Path, prediction: Path, tolerance_mm: float) -> CaseMetrics:

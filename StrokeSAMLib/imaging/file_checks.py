@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.files import exists, is_file
 
 _CHUNK = 1 << 22
 
@@ -29,9 +30,9 @@ def check_file(path: Path, finite: bool = True) -> None:
     Raises:
         InputError: with the file's name and what is wrong with it.
     """
-    if not path.exists():
+    if not exists(path):
         raise InputError(f"{path}: no such file")
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"{path}: not a file")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")

@@ -7,6 +7,7 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.files import is_folder
 from StrokeSAMLib.imaging.file_checks import check_file
 
 
@@ -23,7 +24,7 @@ def read_image(path: Path, finite: bool = True) -> sitk.Image:
         InputError: missing, empty, truncated or unknown file; not 3-D; several components a voxel; bad spacing.
     """
     path = Path(path)
-    if path.is_dir():
+    if is_folder(path):
         from StrokeSAMLib.imaging.dicom_series import read_series  # pydicom is slow to import
 
         return read_series(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
-from StrokeSAMLib.files import replacing, temporary_beside
+from StrokeSAMLib.files import exists, is_folder, replacing, temporary_beside
 
 
 def write_image(image: sitk.Image, path: Path) -> None:
@@ -32,11 +32,11 @@ def check_output(path: Path, inputs: Iterable[Path]) -> None:
         InputError: with the reason.
     """
     for given in inputs:
-        if path.exists() and given.exists() and given.samefile(path):
+        if exists(path) and exists(given) and given.samefile(path):
             raise InputError(f"{path}: the output is one of the inputs and would overwrite it")
-        if given.is_dir() and given.resolve() in path.resolve().parents:
+        if is_folder(given) and given.resolve() in path.resolve().parents:
             raise InputError(f"{path}: the output lies in the folder of an input series")
-    if path.is_dir():
+    if is_folder(path):
         raise InputError(f"{path}: the output is a folder; name a file")
     temporary_beside(path).unlink()
 

@@ -8,30 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from StrokeSAMLib.errors import Cancelled, InputError
-from StrokeSAMLib.files import replacing
-from StrokeSAMLib.imaging.channels import brain_box
+from StrokeSAMLib.files import exists, replacing
 from StrokeSAMLib.imaging.writing import check_output
 from StrokeSAMLib.monitor import Monitor
-from StrokeSAMLib.nets.devices import memory_errors
-from StrokeSAMLib.nets.precision import PRECISIONS, choose_precision
 from StrokeSAMLib.training.curve import write_curve
-from StrokeSAMLib.training.loss import dice_and_bce
+from StrokeSAMLib.training.sheet import COUNT, write_sheet
 from StrokeSAMLib.training.state import State, begin, resume, save
-from StrokeSAMLib.training.synthesis import Anatomy, Patient, patient
+from StrokeSAMLib.training.step import nth_patient, step, workers
+from StrokeSAMLib.training.synthesis import Anatomy
 from StrokeSAMLib.training.team import Team
 
-_CHECKPOINT, _CURVE = "checkpoint.pt", "curve.png"
-_BATCH = 2
-_MOST_GRADIENT = 1.0
+_CHECKPOINT, _CURVE, _SHEET = "checkpoint.pt", "curve.png", "patients.png"
 _SAVE_EVERY = 50
 _HOUR = 60.0
-# Seeds of patients, so far apart that two trainings share none.
-_SEEDS_APART = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -59,10 +52,11 @@ class Plan:
 
 
 def train(plan: Plan, anatomies: Sequence[Anatomy], folder: Path, monitor: Monitor, team: Team | None = None) -> State:
-    """Train, and write to `folder`: ``checkpoint.pt``, ``curve.png`` and ``ID.safetensors`` (half precision).
+    """Train, and write to `folder`: ``patients.png`` (the first of them), ``checkpoint.pt``, ``curve.png`` and
+    ``ID.safetensors`` (half precision).
 
     The same plan gives the same steps on the same machine, interrupted or not; on more devices each step sees more
-    patients. A cancelled training keeps its last checkpoint.
+    patients. A cancelled training is saved where it stands.
 
     Args:
         team: see `team.gather`; None for one device.
@@ -75,16 +69,25 @@ def train(plan: Plan, anatomies: Sequence[Anatomy], folder: Path, monitor: Monit
     checkpoint, device = folder / _CHECKPOINT, str(team.device)
     weights = folder / f"{plan.id}.safetensors"
     _make(folder)
-    for path in (checkpoint, folder / _CURVE, weights):
+    for path in (checkpoint, folder / _CURVE, folder / _SHEET, weights):
         check_output(path, ())
-    if checkpoint.exists() and not plan.resume:
+    if exists(checkpoint) and not plan.resume:
         raise InputError(f"{checkpoint}: a training lies there; go on with it (--resume), or name another folder")
     state = resume(checkpoint, plan.id, plan.seed, device) if plan.resume else begin(plan.id, plan.seed, device)
+    if team.rank == 0:
+        shown = [nth_patient(plan.id, plan.seed, n, anatomies) for n in range(COUNT)]
+        write_sheet(plan.id, shown, folder / _SHEET)
     start = time.monotonic()
-    while _goes_on(state, plan.done(state, (time.monotonic() - start) / 60), monitor, team):
-        _step(state, anatomies, team)
-        if state.step % _SAVE_EVERY == 0 and team.rank == 0:
+    try:
+        with workers() as among:
+            while _goes_on(state, plan.done(state, (time.monotonic() - start) / 60), monitor, team):
+                step(state, anatomies, team, among)
+                if state.step % _SAVE_EVERY == 0 and team.rank == 0:
+                    _save(state, folder)
+    except Cancelled:
+        if state.step and team.rank == 0:
             _save(state, folder)
+        raise
     if team.rank == 0:
         _save(state, folder)
         _write_weights(state, weights)
@@ -109,40 +112,6 @@ def _goes_on(state: State, done: float, monitor: Monitor, team: Team) -> bool:
 def _save(state: State, folder: Path) -> None:
     save(state, folder / _CHECKPOINT)
     write_curve(state.losses, folder / _CURVE)
-
-
-def _step(state: State, anatomies: Sequence[Anatomy], team: Team) -> None:
-    first = _SEEDS_APART * state.seed + _BATCH * (team.size * state.step + team.rank)
-    state.set_rate()
-    state.optimiser.zero_grad()
-    # One after the other, since the boxes of their brains differ.
-    with memory_errors():
-        losses = [_learn(state, patient(state.id, anatomies, first + n), team.device) for n in range(_BATCH)]
-    team.average(state.network.parameters())
-    # One gradient that overflowed would leave no number in the network.
-    if torch.nn.utils.clip_grad_norm_(state.network.parameters(), _MOST_GRADIENT).isfinite():
-        state.optimiser.step()
-    state.losses.append(float(np.mean(losses)))
-    state.follow()
-
-
-def _learn(state: State, case: Patient, device: torch.device) -> float:
-    """Add the gradient of one patient; the loss."""
-    box = brain_box(case.brain)
-    channels = torch.from_numpy(case.channels[(slice(None), *box)])[None].to(device)
-    truth = torch.from_numpy(case.lesion[box])[None, None].to(device, torch.float32)
-    precision = _precision(device.type)
-    with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
-        logits = state.network(channels.contiguous(memory_format=torch.channels_last_3d))
-    loss = dice_and_bce(logits, truth, state.id)
-    (loss / _BATCH).backward()
-    return float(loss.detach())
-
-
-def _precision(device: str) -> torch.dtype:
-    """bfloat16 where a GPU has it."""
-    # On CPUs the gradients of 3-D convolutions in bfloat16 came out as NaN (PyTorch 2.13), and no two runs agreed.
-    return PRECISIONS[choose_precision("auto", device)] if device == "cuda" else torch.float32
 
 
 def _write_weights(state: State, path: Path) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 import torch
 
 from StrokeSAMLib.errors import InputError
-from StrokeSAMLib.files import replacing
+from StrokeSAMLib.files import is_file, replacing
 from StrokeSAMLib.nets.compact_unet import CompactUNet, build
-from StrokeSAMLib.weights.checkpoint import load_weights
+from StrokeSAMLib.weights.checkpoint import load_weights, read_torch
 
 _DECAY = 0.998
 _LEARNING_RATE = 2e-3
 _WARM_UP, _CONSTANT = 30, 800
+_HELD = ("network", "average", "optimiser", "losses")
 
 
 @dataclass
@@ -83,20 +84,21 @@ def resume(path: Path, id: str, seed: int, device: str) -> State:
     Raises:
         InputError: there is none, or it is of another network or seed.
     """
-    try:
-        held = torch.load(path, map_location=device, weights_only=True)
-        found = held["id"], held["seed"]
-    except FileNotFoundError:
-        raise InputError(f"{path}: no training to resume") from None
-    except Exception as error:  # bytes that are no checkpoint fail in any way in torch's reader
-        raise InputError(f"{path}: no checkpoint of a training ({type(error).__name__})") from None
-    if found != (id, seed):
-        raise InputError(f"{path}: a training of {found[0]} with seed {found[1]}, not of {id} with seed {seed}")
+    if not is_file(path):
+        raise InputError(f"{path}: no training to resume")
+    held = read_torch(path)
+    if not isinstance(held, dict) or not held.keys() >= {"id", "seed", *_HELD}:
+        raise InputError(f"{path}: no checkpoint of a training")
+    if (held["id"], held["seed"]) != (id, seed):
+        raise InputError(f"{path}: a training of {held['id']} with seed {held['seed']}, not of {id} with seed {seed}")
     state = begin(id, seed, device)
-    load_weights(state.network, held["network"], str(path))
-    load_weights(state.average, held["average"], str(path))
-    state.optimiser.load_state_dict(held["optimiser"])
-    state.losses = list(held["losses"])
+    try:
+        load_weights(state.network, held["network"], str(path))
+        load_weights(state.average, held["average"], str(path))
+        state.optimiser.load_state_dict(held["optimiser"])
+        state.losses = [float(loss) for loss in held["losses"]]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: a damaged checkpoint of a training ({error!r})") from None
     return state
 
 

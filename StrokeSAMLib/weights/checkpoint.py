@@ -14,6 +14,7 @@ import torch
 from torch.torch_version import TorchVersion
 
 from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.files import is_file
 
 State = dict[str, torch.Tensor]
 # Where the layouts in use keep the weights, and what they put before every key.
@@ -43,9 +44,9 @@ def read_checkpoint(path: Path, name: str | None = None) -> State:
     """
     path = Path(path)
     name = name or str(path)
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"{name}: no such file")
-    held = _read_safetensors(path, name) if _is_safetensors(path, name) else read_torch(path, name)
+    held = _read_safetensors(path, name) if is_safetensors(path, name) else read_torch(path, name)
     for place in _WITHIN:
         if isinstance(held, Mapping) and isinstance(held.get(place), Mapping):
             held = held[place]
@@ -117,8 +118,12 @@ def read_torch(path: Path, name: str = "", mapped: bool = False) -> Any:
         raise _unreadable(name, error) from None
 
 
-def _is_safetensors(path: Path, name: str) -> bool:
-    """By its name, or by its beginning: the length of a JSON header in eight bytes, then the header."""
+def is_safetensors(path: Path, name: str) -> bool:
+    """Whether it is such a file, by its name, or by its beginning: the length of a JSON header, then that.
+
+    Raises:
+        InputError: it cannot be read; `name` is what the error calls it.
+    """
     try:
         with path.open("rb") as stream:
             return path.suffix == ".safetensors" or stream.read(9)[8:] == b"{"
@@ -138,8 +143,8 @@ def _read_safetensors(path: Path, name: str) -> Any:
 
 
 def _unreadable(name: str, error: Exception) -> InputError:
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return InputError(f"{name}: not a readable checkpoint ({first[:160]})")
+    first = (str(error).strip().splitlines() or [""])[0]
+    return InputError(f"{name}: not a readable checkpoint ({type(error).__name__}: {first[:160]})")
 
 
 def _is_dict(held: Any) -> bool:

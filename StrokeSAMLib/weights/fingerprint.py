@@ -11,12 +11,11 @@ import numpy as np
 
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.imaging.nnunet import Fingerprint
-from StrokeSAMLib.weights.checkpoint import read_torch
+from StrokeSAMLib.weights.checkpoint import is_safetensors, read_torch
+from StrokeSAMLib.weights.plans import plans_beside
 
 _PROPERTIES = "foreground_intensity_properties_per_channel"
 _NUMBERS = ("percentile_00_5", "percentile_99_5", "mean", "std")
-# nnU-Net has its plans one folder above that of a fold.
-_BESIDE = ("plans.json", "../plans.json", "dataset_fingerprint.json", "../dataset_fingerprint.json")
 
 
 def read_fingerprints(checkpoint: Path) -> tuple[Fingerprint, ...] | None:
@@ -27,23 +26,27 @@ def read_fingerprints(checkpoint: Path) -> tuple[Fingerprint, ...] | None:
     """
     path, found = checkpoint, _within(checkpoint)
     if found is None:
-        path = next((each for name in _BESIDE if (each := checkpoint.parent / name).is_file()), None)
-        if path is None:
+        beside = plans_beside(checkpoint)
+        if beside is None:
             return None
-        found = _read(path)
+        path, found = beside, _read(beside)
     try:
         channels = [found[_PROPERTIES][str(n)] for n in range(len(found[_PROPERTIES]))]
         made = tuple(Fingerprint(*(float(channel[name]) for name in _NUMBERS)) for channel in channels)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: has no densities of the training set ({error!r})") from None
-    if not all(np.isfinite([one.low, one.high, one.mean, one.sd]).all() and one.low < one.high for one in made):
+    if not all(_sensible(one) for one in made):
         raise InputError(f"{path}: its densities of the training set make no sense")
     return made
 
 
+def _sensible(one: Fingerprint) -> bool:
+    return bool(np.isfinite([one.low, one.high, one.mean, one.sd]).all() and one.low < one.high and one.sd > 0)
+
+
 def _within(checkpoint: Path) -> Mapping[str, Any] | None:
     """The plans in nnU-Net's checkpoint; its weights stay on the disk."""
-    if checkpoint.suffix == ".safetensors":
+    if is_safetensors(checkpoint, str(checkpoint)):
         return None
     held = read_torch(checkpoint, mapped=True)
     arguments = held.get("init_args") if isinstance(held, Mapping) else None

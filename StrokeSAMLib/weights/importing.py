@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.files import replacing
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.weights.architectures import check_weights
 from StrokeSAMLib.weights.catalogue import Entry
+from StrokeSAMLib.weights.plans import own_plans, plans_beside
 from StrokeSAMLib.weights.store import Store
 
 _CHUNK_BYTES = 1 << 22
 
 
 def import_weights(entry: Entry, file: Path, store: Store, monitor: Monitor) -> bool:
-    """Copy a checkpoint into `store`, in the place of one that is there, once it was read safely.
+    """Copy a checkpoint into `store`, in the place of one that is there, once it was read safely; plans beside it too.
 
     Returns:
         Whether its keys were compared with the network's (see `check_weights`).
@@ -26,11 +29,14 @@ def import_weights(entry: Entry, file: Path, store: Store, monitor: Monitor) -> 
     """
     file = Path(file)
     monitor.step(0.0, f"reading {file.name}")
-    compared = check_weights(entry, file, str(file))
+    compared, plans = check_weights(entry, file, str(file)), plans_beside(file)
     with store.receiving(entry, file.name) as temporary, temporary.open("wb") as copy:
         for fraction, chunk in _chunks(file):
             monitor.step(fraction, f"copying {file.name}")
             copy.write(chunk)
+    if plans is not None:
+        with replacing(own_plans(store.path(entry.id))) as temporary:
+            shutil.copyfile(plans, temporary)
     return compared
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.files import is_file
 from StrokeSAMLib.weights.catalogue import catalogue
 from StrokeSAMLib.weights.store import Store
 
@@ -22,7 +23,7 @@ def checkpoint_of(kind: str, id: str, weights: str | Path | None = None, store: 
         InputError: it is not there; the text says what puts it there.
     """
     wanted = str(weights) if weights else id
-    if weights and (wanted not in catalogue() or Path(weights).is_file()):
+    if weights and (wanted not in catalogue() or is_file(Path(weights))):
         return Path(weights)
     store = store or Store()
     found = store.find(wanted) if wanted in catalogue() else None

@@ -1,4 +1,4 @@
-"""Where checkpoints are kept: a folder, one file an id, and beside it what was received."""
+"""Where checkpoints are kept: a folder, one file an id, beside it what was received, and its plans."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from StrokeSAMLib.errors import InputError
-from StrokeSAMLib.files import TEMPORARY, file_hash, replacing
+from StrokeSAMLib.files import TEMPORARY, file_hash, is_file, replacing
 from StrokeSAMLib.weights.catalogue import Entry, catalogue, find_weights, shipped_file
+from StrokeSAMLib.weights.plans import own_plans
 
 VARIABLE = "STROKESAM_WEIGHTS"
 _ABANDONED_S = 24 * 3600
@@ -49,8 +50,8 @@ class Store:
         entry = catalogue().get(id)
         path = shipped_file(entry) if entry is not None and entry.shipped else self.path(id)
         try:
-            return path if path.is_file() else None
-        except OSError:
+            return path if is_file(path) else None
+        except InputError:
             return None
 
     def held(self) -> list[Entry]:
@@ -75,7 +76,8 @@ class Store:
             yield temporary
             received = {"sha256": _checked_hash(entry, temporary, source), "bytes": temporary.stat().st_size}
             # Between the two writes no record is better than that of the file before.
-            self._record(entry.id).unlink(missing_ok=True)
+            for path in self._beside(entry.id):
+                path.unlink(missing_ok=True)
         with replacing(self._record(entry.id)) as temporary:
             temporary.write_text(json.dumps({**received, "source": source}, indent=2) + "\n", "utf-8")
 
@@ -118,7 +120,8 @@ class Store:
         path = self._present(entry)
         try:
             path.unlink()
-            self._record(id).unlink(missing_ok=True)
+            for beside in self._beside(id):
+                beside.unlink(missing_ok=True)
         except OSError as error:
             raise InputError(f"{path}: cannot be deleted: {error.strerror}") from None
         return path
@@ -131,6 +134,10 @@ class Store:
 
     def _record(self, id: str) -> Path:
         return self.folder / f"{id}.json"
+
+    def _beside(self, id: str) -> tuple[Path, ...]:
+        """What belongs to a file, and goes with it."""
+        return self._record(id), own_plans(self.path(id))
 
     def _recorded_hash(self, entry: Entry) -> str:
         record = self._record(entry.id)

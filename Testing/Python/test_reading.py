@@ -135,3 +135,7 @@ def test_itk_says_nothing_on_stderr(nifti, capfd):
     patch_header(nifti, 80, "<f", -1.0)
     refusal(nifti)
     assert capfd.readouterr().err == ""
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path):
+    assert "cannot be looked at: File name too long" in refusal(tmp_path / ("x" * 300 + ".nii.gz"))

@@ -2,22 +2,25 @@
 
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from helpers import ball_anatomy
+from PIL import Image
 
 from StrokeSAMLib.cli import run
-from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.errors import Cancelled, InputError
 from StrokeSAMLib.monitor import Monitor
 
 torch = pytest.importorskip("torch")
 safetensors = pytest.importorskip("safetensors.torch")
 from StrokeSAMLib.imaging.channels import MULTIPLE
 from StrokeSAMLib.nets.compact_unet import build
-from StrokeSAMLib.training import loop
+from StrokeSAMLib.training import step
 from StrokeSAMLib.training.loop import Plan, train
 from StrokeSAMLib.training.loss import dice_and_bce
 from StrokeSAMLib.training.synthesis import Patient, read_anatomies
@@ -30,20 +33,20 @@ def folder(tmp_path):
     return tmp_path / "anatomy"
 
 
+def cube(kind, anatomies, seed):
+    """A patient of 16³ voxels: a bright cube is the lesion. Quick, and quickly learnt."""
+    rng = np.random.default_rng(seed)
+    lesion = np.zeros((16, 16, 16), bool)
+    k, j, i = rng.integers(2, 9, 3)
+    lesion[k : k + 6, j : j + 6, i : i + 6] = True
+    channels = rng.standard_normal((2, 16, 16, 16), dtype=np.float32) * 0.2
+    channels[0] += 2 * lesion
+    return Patient(channels, lesion, np.ones_like(lesion))
+
+
 @pytest.fixture
 def tiny(monkeypatch):
-    """Patients of 16³ voxels: a bright cube is the lesion. Quick, and quickly learnt."""
-
-    def cube(kind, anatomies, seed):
-        rng = np.random.default_rng(seed)
-        lesion = np.zeros((16, 16, 16), bool)
-        k, j, i = rng.integers(2, 9, 3)
-        lesion[k : k + 6, j : j + 6, i : i + 6] = True
-        channels = rng.standard_normal((2, 16, 16, 16), dtype=np.float32) * 0.2
-        channels[0] += 2 * lesion
-        return Patient(channels, lesion, np.ones_like(lesion))
-
-    monkeypatch.setattr(loop, "patient", cube)
+    monkeypatch.setattr(step, "patient", cube)
 
 
 def same(first, second):
@@ -78,17 +81,75 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(tiny, tmp_path)
     assert same(resumed.average, whole.average)
 
 
+FOR_EVER = """
+import sys
+from pathlib import Path
+from test_training import cube, step
+from StrokeSAMLib.training import loop
+from StrokeSAMLib.monitor import Monitor
+step.patient, loop._SAVE_EVERY = cube, 1
+loop.train(loop.Plan("dwi-unet", steps=10**9), [], Path(sys.argv[1]), Monitor())
+"""
+
+
+def test_a_killed_training_goes_on_from_its_checkpoint(tiny, tmp_path):
+    checkpoint = tmp_path / "killed" / "checkpoint.pt"
+    process = subprocess.Popen([sys.executable, "-c", FOR_EVER, checkpoint.parent], cwd=Path(__file__).parent)
+    deadline = time.monotonic() + 120
+    while not (checkpoint.exists() and len(torch.load(checkpoint, weights_only=True)["losses"]) > 2):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    steps = len(torch.load(checkpoint, weights_only=True)["losses"]) + 2
+    resumed = train(Plan("dwi-unet", steps=steps, resume=True), [], checkpoint.parent, Monitor())
+    whole = train(Plan("dwi-unet", steps=steps), [], tmp_path / "whole", Monitor())
+    assert resumed.losses == whole.losses
+    assert same(resumed.average, whole.average)
+
+
+def test_a_cancelled_training_is_saved_where_it_stands(tiny, tmp_path):
+    cancel = threading.Event()
+
+    def at_the_third(_, text):
+        if text.startswith("step 3,"):
+            cancel.set()
+
+    with pytest.raises(Cancelled):
+        train(Plan("dwi-unet", steps=9), [], tmp_path, Monitor(at_the_third, cancel))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.pt", "curve.png", "patients.png"]
+    assert len(torch.load(tmp_path / "checkpoint.pt", weights_only=True)["losses"]) == 4
+
+
 def test_weights_are_the_average_in_half_precision(tiny, tmp_path):
     state = train(Plan("dwi-unet", steps=2), [], tmp_path, Monitor())
     held = safetensors.load_file(tmp_path / "dwi-unet.safetensors")
     assert {value.dtype for value in held.values()} == {torch.float16}
     assert held.keys() == state.average.state_dict().keys()
     assert (tmp_path / "dwi-unet.safetensors").stat().st_size < 6e6
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.pt", "curve.png", "dwi-unet.safetensors"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "checkpoint.pt",
+        "curve.png",
+        "dwi-unet.safetensors",
+        "patients.png",
+    ]
+
+
+def test_the_first_patients_are_shown(tiny, tmp_path):
+    train(Plan("dwi-unet", steps=1), [], tmp_path, Monitor())
+    with Image.open(tmp_path / "patients.png") as picture:
+        pixels = np.asarray(picture)
+    one = 3 * 16  # three pixels a voxel; three patients a row, of two channels each
+    assert pixels.shape == (4 * one, 6 * one, 3)
+    tiles = pixels.reshape(4, one, 6, one, 3).swapaxes(1, 2)
+    outlined = (tiles == (255, 176, 0)).all(-1)
+    assert (outlined.sum((2, 3)) == [0, 4 * 17] * 3).all()
+    bright = tiles[:, ::2, ..., 0].astype(float).mean((0, 1))
+    assert bright[12:36, 12:36].mean() > 2 * bright[:6].mean()
 
 
 def test_a_gradient_that_is_no_number_is_left_out(tiny, tmp_path, monkeypatch):
-    good = loop.patient
+    good = step.patient
 
     def overflowing(kind, anatomies, seed):
         made = good(kind, anatomies, seed)
@@ -96,7 +157,7 @@ def test_a_gradient_that_is_no_number_is_left_out(tiny, tmp_path, monkeypatch):
             made.channels[0, 0, 0, 0] = np.inf
         return made
 
-    monkeypatch.setattr(loop, "patient", overflowing)
+    monkeypatch.setattr(step, "patient", overflowing)
     state = train(Plan("dwi-unet", steps=3), [], tmp_path, Monitor())
     assert not np.isfinite(state.losses[0]) and np.isfinite(state.losses[1:]).all()
     assert all(value.isfinite().all() for value in state.average.parameters())
@@ -120,14 +181,14 @@ def test_a_disk_that_is_full_is_said_and_the_checkpoint_before_is_kept(tiny, tmp
     with pytest.raises(InputError, match=r"checkpoint\.pt: cannot write there: Pytorch.*failed$"):
         train(Plan("dwi-unet", steps=2, resume=True), [], tmp_path, Monitor())
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_want_of_memory_is_said(tiny, folder, tmp_path, monkeypatch, capsys):
     def none(*_):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.")
 
-    monkeypatch.setattr(loop, "_learn", none)
+    monkeypatch.setattr(step, "_learn", none)
     assert run(["train", "dwi-unet", "--anatomy", str(folder), "-o", str(tmp_path / "out"), "--steps", "1"]) == 2
     assert "not enough memory: " in capsys.readouterr().err
 
@@ -138,9 +199,21 @@ def test_what_cannot_be_resumed_is_said(tiny, tmp_path):
     train(Plan("dwi-unet", steps=1), [], tmp_path, Monitor())
     with pytest.raises(InputError, match="dwi-unet with seed 1, not of dwi-unet with seed 2"):
         train(Plan("dwi-unet", seed=2, resume=True), [], tmp_path, Monitor())
-    (tmp_path / "checkpoint.pt").write_bytes(b"half")
-    with pytest.raises(InputError, match="no checkpoint of a training"):
-        train(Plan("dwi-unet", resume=True), [], tmp_path, Monitor())
+    whole = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    lacking = {key: value for key, value in whole.items() if key != "network"}
+    for held, why in (
+        (b"half", "not a readable checkpoint"),
+        (lacking, "no checkpoint of a training"),
+        ({**whole, "optimiser": {}}, "a damaged checkpoint of a training"),
+        ({**whole, "losses": None}, "a damaged checkpoint of a training"),
+        ({**whole, "average": {}}, "weights of another network"),
+    ):
+        if isinstance(held, bytes):
+            (tmp_path / "checkpoint.pt").write_bytes(held)
+        else:
+            torch.save(held, tmp_path / "checkpoint.pt")
+        with pytest.raises(InputError, match=rf"checkpoint\.pt: {why}"):
+            train(Plan("dwi-unet", resume=True), [], tmp_path, Monitor())
 
 
 def test_two_processes_learn_what_one_learns_of_as_many_patients(folder, tmp_path, monkeypatch):
@@ -153,7 +226,7 @@ def test_two_processes_learn_what_one_learns_of_as_many_patients(folder, tmp_pat
     assert done.stdout.count("dwi-unet: 2 steps") == 1
     anatomies = read_anatomies(folder)
     alone = train(Plan("dwi-unet", steps=2), anatomies, tmp_path / "alone", Monitor())
-    monkeypatch.setattr(loop, "_BATCH", 4)
+    monkeypatch.setattr(step, "_BATCH", 4)
     wanted = train(Plan("dwi-unet", steps=2), anatomies, tmp_path / "one", Monitor())
     found = torch.load(tmp_path / "two" / "checkpoint.pt", weights_only=True)["network"]
     # The first steps of Adam follow the gradient's sign, which rounding decides where it is next to nothing.
@@ -182,4 +255,4 @@ class TestCommand:
         assert run(["train", "dwi-unet", "--anatomy", str(folder), "-o", str(tmp_path), "--devices", "9999"]) == 2
         assert "devices is 9999; " in capsys.readouterr().err
         assert run(["train", "dwi-unet", "--anatomy", str(tmp_path / "none"), "-o", str(tmp_path)]) == 2
-        assert "no tissue maps" in capsys.readouterr().err
+        assert "no such folder" in capsys.readouterr().err

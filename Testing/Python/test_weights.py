@@ -21,6 +21,7 @@ from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.weights import architectures, catalogue
 from StrokeSAMLib.weights.catalogue import find_weights
 from StrokeSAMLib.weights.importing import import_weights
+from StrokeSAMLib.weights.plans import plans_beside
 from StrokeSAMLib.weights.store import VARIABLE, Store
 
 
@@ -96,6 +97,19 @@ class TestStore:
         for act in (store.verify, store.remove):
             with pytest.raises(InputError, match=r"no weights swift-medsam in .*: strokesam weights import swift-meds"):
                 act(made.id)
+
+    def test_plans_beside_a_checkpoint_come_and_go_with_it(self, store, swift, tmp_path):
+        made = find_weights("swift-medsam")
+        (tmp_path / "plans.json").write_text("{}")
+        import_weights(made, swift, store, Monitor())
+        assert plans_beside(store.path(made.id)).read_text() == "{}"
+        (tmp_path / "plans.json").unlink()
+        import_weights(made, swift, store, Monitor())
+        assert plans_beside(store.path(made.id)) is None
+        (tmp_path / "plans.json").write_text("{}")
+        import_weights(made, swift, store, Monitor())
+        store.remove(made.id)
+        assert names(store) == []
 
     def test_weights_of_another_network_are_not_imported(self, store, swift):
         with pytest.raises(InputError, match=r"downloaded\.pth: weights of another network: of 435 keys \d+ missing"):

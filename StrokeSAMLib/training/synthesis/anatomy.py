@@ -9,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.imaging.folders import images_in
 from StrokeSAMLib.imaging.geometry import Spacing, array_spacing, canonical, same_grid, shrink
 from StrokeSAMLib.imaging.morphology import bounding_box, dilate, erode, largest_component
 from StrokeSAMLib.imaging.reading import read_image
@@ -16,7 +17,6 @@ from StrokeSAMLib.imaging.reading import read_image
 TISSUES = ("csf", "grey", "white")
 # Finer maps are averaged to this: a working grid of 3 mm shows no more.
 _LEAST_MM = (2.0, 2.0, 2.0)
-_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
 _MARGIN = 2
 _BEYOND = 0.1
 _NERVE_MM = 4.0
@@ -49,23 +49,16 @@ def read_anatomies(folder: Path) -> list[Anatomy]:
     name (1 CSF, 2 grey matter, 3 white matter; further labels are not brain).
 
     Raises:
-        InputError: a map is missing, unreadable or no tissue map, or the folder holds none.
+        InputError: a map is missing, unreadable or no tissue map, or the folder holds none, or two of one name.
     """
     folder = Path(folder)
-    files = {_stem(path): path for path in sorted(folder.iterdir()) if _stem(path)} if folder.is_dir() else {}
-    if not files:
-        raise InputError(f"{folder}: no tissue maps there")
+    files = images_in(folder)
     tissues = {stem: next((name for name in TISSUES if stem.endswith(name)), "") for stem in files}
     made = [
         _cropped(str(files[stem]), stem, _from_labels(files[stem])) for stem, tissue in tissues.items() if not tissue
     ]
     names = sorted({stem.removesuffix(tissue) for stem, tissue in tissues.items() if tissue})
     return made + [_cropped(f"{folder}: {name}", name, _from_maps(files, name, folder)) for name in names]
-
-
-def _stem(path: Path) -> str:
-    """The file's name without the suffix of a volume; empty for what is no volume."""
-    return next((path.name.removesuffix(suffix) for suffix in _SUFFIXES if path.name.endswith(suffix)), "")
 
 
 def _from_maps(files: dict[str, Path], name: str, folder: Path) -> list[sitk.Image]:

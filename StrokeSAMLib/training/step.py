@@ -1,0 +1,84 @@
+"""One step of a training: patients in, the mean of their gradients out, and the network a little better."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from StrokeSAMLib.imaging.channels import brain_box
+from StrokeSAMLib.nets.devices import memory_errors
+from StrokeSAMLib.nets.precision import PRECISIONS, choose_precision
+from StrokeSAMLib.training.loss import dice_and_bce
+from StrokeSAMLib.training.state import State
+from StrokeSAMLib.training.synthesis import Anatomy, Patient, patient
+from StrokeSAMLib.training.team import Team
+
+Gradients = tuple[torch.Tensor, ...]
+_BATCH = 2
+_MOST_GRADIENT = 1.0
+# Seeds of patients, so far apart that two trainings share none.
+_SEEDS_APART = 10_000_000
+
+
+def nth_patient(id: str, seed: int, number: int, anatomies: Sequence[Anatomy]) -> Patient:
+    """The patient that the training of the network `id` with `seed` learns from, counted from 0."""
+    return patient(id, anatomies, _SEEDS_APART * seed + number)
+
+
+@contextmanager
+def workers() -> Iterator[Executor]:
+    """A thread for each patient of a step: two with half of the cores each get more done than one with all of them."""
+    cores = torch.get_num_threads()
+    each = max(1, cores // _BATCH)
+    try:
+        with ThreadPoolExecutor(_BATCH, initializer=torch.set_num_threads, initargs=(each,)) as made:
+            yield made
+    finally:
+        torch.set_num_threads(cores)
+
+
+def step(state: State, anatomies: Sequence[Anatomy], team: Team, among: Executor) -> None:
+    """Learn from the next patients, each process of the team from its own.
+
+    Raises:
+        MemoryError: the device's does not do.
+    """
+    first = _BATCH * (team.size * state.step + team.rank)
+
+    # Each by itself, since the boxes of their brains differ.
+    def learn(number: int) -> tuple[float, Gradients]:
+        return _learn(state, nth_patient(state.id, state.seed, number, anatomies), team.device)
+
+    state.set_rate()
+    with memory_errors():
+        losses, gradients = zip(*among.map(learn, range(first, first + _BATCH)), strict=True)
+    for parameter, several in zip(state.network.parameters(), zip(*gradients, strict=True), strict=True):
+        parameter.grad = torch.stack(several).mean(0)
+    team.average(state.network.parameters())
+    # One gradient that overflowed would leave no number in the network.
+    if torch.nn.utils.clip_grad_norm_(state.network.parameters(), _MOST_GRADIENT).isfinite():
+        state.optimiser.step()
+    state.losses.append(float(np.mean(losses)))
+    state.follow()
+
+
+def _learn(state: State, case: Patient, device: torch.device) -> tuple[float, Gradients]:
+    """The loss of one patient, and its gradients."""
+    box = brain_box(case.brain)
+    channels = torch.from_numpy(case.channels[(slice(None), *box)])[None].to(device)
+    truth = torch.from_numpy(case.lesion[box])[None, None].to(device, torch.float32)
+    precision = _precision(device.type)
+    with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
+        logits = state.network(channels.contiguous(memory_format=torch.channels_last_3d))
+    loss = dice_and_bce(logits, truth, state.id)
+    return float(loss.detach()), torch.autograd.grad(loss, list(state.network.parameters()))
+
+
+def _precision(device: str) -> torch.dtype:
+    """bfloat16 where a GPU has it."""
+    # On CPUs the gradients of 3-D convolutions in bfloat16 came out as NaN (PyTorch 2.13), and no two runs agreed.
+    return PRECISIONS[choose_precision("auto", device)] if device == "cuda" else torch.float32
