@@ -108,7 +108,13 @@ def _size(entry: Entry) -> str:
 
 def _terms(entry: Entry, url: str) -> str:
     size = "of unknown size" if entry.megabytes is None else f"about {entry.megabytes} MB"
-    return f"{entry.title} ({size}, {url})\nLicence: {entry.licence} {entry.page}\nPlease cite: {entry.citation}"
+    lines = (
+        f"{entry.title} ({size}, {url})",
+        f"Memory: {entry.memory_bytes / 1e6:.0f} MB for the weights alone",
+        f"Licence: {entry.licence} {entry.page}",
+        f"Please cite: {entry.citation}",
+    )
+    return "\n".join(lines)
 
 
 def _can_answer() -> bool:

@@ -15,14 +15,21 @@ class Monitor:
 
     `progress` is called as ``progress(fraction, text)`` with a fraction in [0, 1], on the thread that computes.
     `cancel` may be set from any thread; the computation raises `Cancelled` at its next `step`.
+    `keep` is called as ``keep(text)`` with a step's text that should stay on show.
     """
 
-    def __init__(self, progress: ProgressCallback | None = None, cancel: threading.Event | None = None):
+    def __init__(
+        self,
+        progress: ProgressCallback | None = None,
+        cancel: threading.Event | None = None,
+        keep: Callable[[str], None] | None = None,
+    ):
         self._progress = progress
         self._cancel = cancel
+        self._keep = keep
 
-    def step(self, fraction: float, text: str) -> None:
-        """Report that `fraction` of the work is done and that `text` comes next.
+    def step(self, fraction: float, text: str, kept: bool = False) -> None:
+        """Report that `fraction` of the work is done and that `text` comes next; `kept`: the text should stay on show.
 
         Raises:
             Cancelled: the cancel event is set.
@@ -30,6 +37,8 @@ class Monitor:
         self.check()
         if self._progress is not None:
             self._progress(min(max(fraction, 0.0), 1.0), text)
+        if kept and self._keep is not None:
+            self._keep(text)
 
     @property
     def cancel_event(self) -> threading.Event | None:
@@ -53,4 +62,4 @@ class Monitor:
             if self._progress is not None:
                 self._progress(first + (last - first) * fraction, text)
 
-        return Monitor(scaled, self._cancel)
+        return Monitor(scaled, self._cancel, self._keep)

@@ -24,7 +24,7 @@ def print_table(table: Table) -> None:
 
 @contextlib.contextmanager
 def monitoring() -> Iterator[Monitor]:
-    """Progress as a bar on a terminal's stderr, silent elsewhere; Ctrl-C as cancellation."""
+    """Progress as a bar on a terminal's stderr, elsewhere only what should be kept of it; Ctrl-C as cancellation."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with (
@@ -32,7 +32,14 @@ def monitoring() -> Iterator[Monitor]:
         Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
     ):
         task = bar.add_task("starting", total=1.0)
-        yield Monitor(lambda fraction, text: bar.update(task, completed=fraction, description=text), cancel)
+
+        def show(fraction: float, text: str) -> None:
+            bar.update(task, completed=fraction, description=text)
+
+        def keep(text: str) -> None:
+            bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+        yield Monitor(show, cancel, keep)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import SimpleITK as sitk
+from scipy.special import expit
 
 from StrokeSAMLib.imaging.geometry import (
     array_spacing,
@@ -27,7 +28,7 @@ from StrokeSAMLib.interactive.memory import in_words
 from StrokeSAMLib.lesion.ct_scan import CtScan
 from StrokeSAMLib.lesion.network import Asked, NetworkOptions, ask, made_by
 from StrokeSAMLib.lesion.result import LesionResult, no_lesion
-from StrokeSAMLib.lesion.windows import mirrored_mean, places, slide
+from StrokeSAMLib.lesion.windows import count_windows, mirrored_mean, slide
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.nets.aisct_sam import AisctSam
 from StrokeSAMLib.options import option
@@ -67,7 +68,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     fingerprints, doubts = _fingerprints(options)
     scan = CtScan(inputs, options.deformable, monitor.part(0.05, 0.15))
     pair = Pair.of(scan, fingerprints)
-    monitor.step(0.16, _estimate(pair, options, network.device))
+    monitor.step(0.16, _estimate(pair, options, network.device), kept=True)
     asked = mirrored_mean(network) if options.tta else network
     logits = slide(pair.channels, pair.inside, asked, WINDOW, options.overlap, options.batch, monitor.part(0.16, 0.97))
     monitor.step(0.97, "writing on the scan's grid")
@@ -119,7 +120,7 @@ class Pair:
         """Logits (z, y, x) of the channels' grid as probability on that of `brain`, Float32; 0 outside the brain."""
         whole = np.zeros(self.brain.GetSize()[::-1], np.float32)
         back = resize(logits, whole[self.box].shape, order=1)
-        whole[self.box] = 1 / (1 + np.exp(-np.clip(back, -80, 80)))
+        whole[self.box] = expit(back)
         return like(np.where(_array(self.brain) > 0, whole, 0).astype(np.float32), self.brain)
 
 
@@ -132,19 +133,20 @@ def _fingerprints(options: Options) -> tuple[tuple[Fingerprint, Fingerprint], li
     if options.random_weights:
         return (SUBSTITUTE, SUBSTITUTE), []
     found = read_fingerprints(checkpoint_of("method", "aisct-sam", options.weights))
-    if found is None or len(found) != 2:
-        return (SUBSTITUTE, SUBSTITUTE), [
-            "the checkpoint does not say how its scans were normalised: a substitute is used (docs/methods.md)"
-        ]
-    return (found[0], found[1]), []
+    if found is not None and len(found) == 2:
+        return (found[0], found[1]), []
+    what = "the checkpoint does not say how its scans were normalised"
+    if found is not None:
+        what = f"the checkpoint says how to normalise {len(found)}, not 2 channels"
+    return (SUBSTITUTE, SUBSTITUTE), [f"{what}: a substitute is used (docs/methods.md)"]
 
 
 def _estimate(pair: Pair, options: Options, device: str) -> str:
-    padded = np.pad(pair.inside, [(0, max(0, size - n)) for n, size in zip(pair.inside.shape, WINDOW, strict=True)])
-    count = len(places(padded, WINDOW, options.overlap))
+    count = count_windows(pair.inside, WINDOW, options.overlap)
     window = _CPU_WINDOW_BYTES if device == "cpu" else _WINDOW_BYTES
     need = _MODEL_BYTES + options.batch * window + 4 * (pair.channels.nbytes + pair.inside.nbytes)
-    return f"{count} windows{' eight times' if options.tta else ''}; {in_words(need)} of memory needed on {device}"
+    windows = f"{count} window{'s' * (count > 1)}{' eight times' if options.tta else ''}"
+    return f"{windows}; {in_words(need)} of memory needed on {device}"
 
 
 def _record(network: Asked, fingerprints: tuple[Fingerprint, Fingerprint], mirror: Mirror) -> dict[str, object]:

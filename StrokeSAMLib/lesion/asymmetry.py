@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.ndimage as ndi
 import SimpleITK as sitk
+from scipy.special import expit
 
 from StrokeSAMLib.imaging.geometry import (
     like,
@@ -158,7 +159,7 @@ def _heaviest(mask: np.ndarray, weight: np.ndarray, part: float) -> np.ndarray:
 
 def _score(difference: np.ndarray, threshold: float) -> np.ndarray:
     """A logistic of the difference: 0.5 at the lesion's outline, 0 where nothing differs much. Not calibrated."""
-    return 1 / (1 + np.exp(np.clip((difference - threshold) * 2, -30, 30)))
+    return expit((threshold - difference) * 2)
 
 
 def _doubts(mirror: Mirror, difference: np.ndarray, known: np.ndarray, lesion: np.ndarray) -> list[str]:

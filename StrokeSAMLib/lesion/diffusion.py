@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.ndimage as ndi
 import SimpleITK as sitk
+from scipy.special import expit
 
 from StrokeSAMLib.imaging.geometry import (
     like,
@@ -109,5 +110,5 @@ def _score(scan: DiffusionScan, options: Options) -> np.ndarray:
     """A logistic of the weaker of both signs: 0.5 at the lesion's outline. Not calibrated."""
     _, grow_adc = _limits(scan, options)
     margin = np.minimum((grow_adc - scan.adc) / 50.0, scan.z - options.grow_dwi)
-    score = 1 / (1 + np.exp(-np.clip(margin, -30, 30)))
+    score = expit(margin)
     return np.where(scan.inside, score, 0).astype(np.float32)

@@ -20,6 +20,8 @@ from StrokeSAMLib.options import option
 from StrokeSAMLib.weights.checkpoint import load_weights, read_checkpoint
 from StrokeSAMLib.weights.lookup import checkpoint_of
 
+_MOST_SEED = 2**31 - 1
+
 
 @dataclass(frozen=True)
 class NetworkOptions:
@@ -30,7 +32,7 @@ class NetworkOptions:
     precision: str = option(
         "auto", "of the network; auto: bfloat16 where the device has it", choices=("auto", *PRECISIONS)
     )
-    random_weights: int = option(0, "seed of random weights, for tests: the result is meaningless", "", 0)
+    random_weights: int = option(0, "seed of random weights, for tests: the result is meaningless", "", 0, _MOST_SEED)
 
 
 class Asked:

@@ -95,7 +95,7 @@ class Method:
         self.check_inputs(inputs)
         built = self.build_options(options)
         result = self._implementation().run(inputs, built, monitor)
-        return dataclasses.replace(result, method=self.id, options={**dataclasses.asdict(built), **result.options})
+        return dataclasses.replace(result, options={**dataclasses.asdict(built), **result.options})
 
     def _missing(self) -> list[str]:
         return [name for name in self.packages if importlib.util.find_spec(name) is None]

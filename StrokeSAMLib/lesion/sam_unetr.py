@@ -12,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 import torch
 import torch.nn.functional as F
+from scipy.special import expit
 
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.imaging.checks import check_volume
@@ -56,7 +57,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     network = ask("sam-unetr", SamUnetr, options, notes.append)
     channels = scan.channels()
     need = _MODEL_BYTES + min(options.batch, channels.shape[1]) * _SLICE_BYTES + 4 * channels.nbytes
-    monitor.step(0.1, f"{channels.shape[1]} slices; {in_words(need)} of memory needed on {network.device}")
+    monitor.step(0.1, f"{channels.shape[1]} slices; {in_words(need)} of memory needed on {network.device}", kept=True)
     logits = slide(
         channels,
         np.ones(channels.shape[1:], bool),
@@ -97,7 +98,7 @@ class Prostate:
     @classmethod
     def of(cls, inputs: Mapping[str, sitk.Image]) -> Prostate:
         """Check the images, and bring them together."""
-        for key in _IMAGES:
+        for key in (*_IMAGES, "zones"):
             check_volume(inputs[key], key)
         grid = canonical(sitk.Cast(inputs["t2w"], sitk.sitkFloat32))
         zones = sitk.GetArrayFromImage(resample_like(inputs["zones"], grid, sitk.sitkNearestNeighbor))
@@ -128,7 +129,7 @@ class Prostate:
     def probability(self, logits: np.ndarray) -> sitk.Image:
         """Logits (k, 128, 128) as probability on the grid, Float32."""
         back = _resized(logits[None], self.zones.shape[1:])[0]
-        return like((1 / (1 + np.exp(-np.clip(back, -80, 80)))).astype(np.float32), self.grid)
+        return like(expit(back).astype(np.float32), self.grid)
 
     def middle(self) -> Plane:
         """The sagittal plane through the middle of the prostate."""

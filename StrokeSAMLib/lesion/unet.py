@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
+from scipy.special import expit
 
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.imaging.channels import GRID_MM, MULTIPLE, brain_box
@@ -78,7 +79,7 @@ def probability(network: Asked, channels: np.ndarray, brain: np.ndarray, mirror:
     if mirror:
         logits = (logits + network(np.ascontiguousarray(shown[..., ::-1]))[0][..., ::-1]) / 2
     answer = np.zeros(brain.shape, np.float32)
-    answer[box] = 1 / (1 + np.exp(-np.clip(logits, -80, 80)))
+    answer[box] = expit(logits)
     return answer * brain
 
 

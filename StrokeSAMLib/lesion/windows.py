@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -38,6 +38,11 @@ def places(inside: np.ndarray, window: Shape, overlap: float) -> list[tuple[slic
     return [place for place in every if inside[place].any()]
 
 
+def count_windows(inside: np.ndarray, window: Shape, overlap: float) -> int:
+    """How many windows `slide` asks of."""
+    return len(places(np.pad(inside, _margins(inside.shape, window)), window, overlap))
+
+
 def slide(
     volume: np.ndarray,
     inside: np.ndarray,
@@ -57,7 +62,7 @@ def slide(
         batch: windows at once.
         monitor: progress by batches, and cancellation between them.
     """
-    margins = [_margin(n, size) for n, size in zip(inside.shape, window, strict=True)]
+    margins = _margins(inside.shape, window)
     volume, inside = np.pad(volume, [(0, 0), *margins]), np.pad(inside, margins)
     total, weights = np.zeros(inside.shape, np.float32), np.zeros(inside.shape, np.float32)
     weight, found = importance(window), places(inside, window, overlap)
@@ -71,10 +76,10 @@ def slide(
     return mean[tuple(slice(before, n - after) for (before, after), n in zip(margins, mean.shape, strict=True))]
 
 
-def _margin(length: int, window: int) -> tuple[int, int]:
-    """Zeros before and after, so that a window fits."""
-    missing = max(window - length, 0)
-    return missing // 2, missing - missing // 2
+def _margins(shape: Sequence[int], window: Shape) -> list[tuple[int, int]]:
+    """Zeros before and after each axis, so that a window fits."""
+    missing = [max(size - n, 0) for n, size in zip(shape, window, strict=True)]
+    return [(n // 2, n - n // 2) for n in missing]
 
 
 def _batches(found: list[tuple[slice, ...]], batch: int) -> Iterator[tuple[int, list[tuple[slice, ...]]]]:

@@ -111,15 +111,14 @@ class SelfPrompt(nn.Module):
         into = (1, *widths[:-1])
         self.branch1 = nn.ModuleList(PooledStage(*sizes) for sizes in zip(into, widths, strict=True))
 
-    # In float32 always: rounding moves voxels over the unit's threshold.
-    @torch.autocast("cuda", enabled=False)
-    @torch.autocast("cpu", enabled=False)
     def forward(self, scan: torch.Tensor, mirrored: torch.Tensor) -> list[torch.Tensor]:
         """The differences of (batch, 1, z, y, x), then those after each stage."""
         differences = [scan - mirrored]
-        for stage in self.branch1:
-            scan, mirrored = stage(scan), stage(mirrored)
-            differences.append(scan - mirrored)
+        # In float32 always: rounding moves voxels over the unit's threshold.
+        with torch.autocast(scan.device.type, enabled=False):
+            for stage in self.branch1:
+                scan, mirrored = stage(scan), stage(mirrored)
+                differences.append(scan - mirrored)
         return differences
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from helpers import array, dice, oblique_grid
+from helpers import array, dice, oblique_grid, real_image, volume_ml
+from safetensors.torch import save_file
 
 from StrokeSAMLib import cli
 from StrokeSAMLib.errors import InputError, OptionError
@@ -165,7 +166,21 @@ class TestCheckpoint:
         assert len(made["weights"]) == 64
         assert made["fingerprints"][1] == {"low": 5, "high": 56, "mean": 27, "sd": 9}
         assert 0 < made["mirror_correlation"] <= 1
-        assert "meaning" not in capfd.readouterr().err
+        said = capfd.readouterr().err
+        assert "meaning" not in said
+        assert re.match(r"1 window; [\d.]+ GB of memory needed on cpu\n", said)
+
+    def test_a_real_head_with_its_skull(self, checkpoint):
+        """The mean CT of 35 adults, in windows beside each other."""
+        scan = real_image("ct/template_with_skull_2mm.nii.gz")
+        found = segment({"ncct": scan}, "aisct-sam", weights=str(checkpoint), overlap=0.0, device="cpu")
+        score, brain = array(found.score), array(found.brain) > 0
+        assert found.mask.GetSize() == scan.GetSize()
+        assert 1000 < volume_ml(found.brain) < 1700
+        assert (score[~brain] == 0).all() and score[brain].std() > 0
+        assert ((score >= 0.5) == (array(found.mask) > 0)).all()
+        assert found.options["mirror_correlation"] > 0.9
+        assert not any("normalised" in warning for warning in found.warnings)
 
     def test_of_another_network(self, tmp_path):
         torch.save({"network_weights": {"spg.out_conv.bias": torch.zeros(1)}}, tmp_path / "other.pth")
@@ -200,7 +215,27 @@ class TestFingerprint:
         (tmp_path / "plans.json").write_text(json.dumps(PLANS))
         assert read_fingerprints(path) == (Fingerprint(5, 55, 27, 9), Fingerprint(5, 56, 27, 9))
 
-    @pytest.mark.parametrize("channel", [{}, {"percentile_00_5": 9, "percentile_99_5": 3, "mean": 1, "std": 1}])
+    def test_beside_safetensors_by_another_name(self, tmp_path):
+        path = tmp_path / "checkpoint.pt"
+        save_file({"a": torch.zeros(1)}, path)
+        (tmp_path / "checkpoint.plans.json").write_text(json.dumps(PLANS))
+        assert read_fingerprints(path) == (Fingerprint(5, 55, 27, 9), Fingerprint(5, 56, 27, 9))
+
+    def test_of_another_number_of_channels(self, monkeypatch, checkpoint):
+        monkeypatch.setattr(aisct_sam, "read_fingerprints", lambda _: (Fingerprint(5, 55, 27, 9),))
+        _, notes = aisct_sam._fingerprints(aisct_sam.Options(weights=str(checkpoint)))
+        assert notes == [
+            "the checkpoint says how to normalise 1, not 2 channels: a substitute is used (docs/methods.md)"
+        ]
+
+    @pytest.mark.parametrize(
+        "channel",
+        [
+            {},
+            {"percentile_00_5": 9, "percentile_99_5": 3, "mean": 1, "std": 1},
+            {"percentile_00_5": 3, "percentile_99_5": 9, "mean": 1, "std": 0},
+        ],
+    )
     def test_nonsense(self, tmp_path, channel):
         path = tmp_path / "checkpoint.pth"
         torch.save({"network_weights": {"a": torch.zeros(1)}}, path)

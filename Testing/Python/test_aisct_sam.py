@@ -1,5 +1,7 @@
 """AISCT-SAM and its sibling of ICASSP: networks against fixtures."""
 
+import copy
+
 import filler
 import numpy as np
 import pytest
@@ -169,6 +171,16 @@ class TestAisctSam:
             quick = model.spg(x[:, :1], x[:, 1:])
         for n, found in enumerate(quick):
             assert difference(found, fixture, f"spg.diff.{n}")[1] <= PROMPT_MEAN
+
+    def test_packed(self, run):
+        """As a CPU runs it in float32."""
+        fixture, _, _, model = run
+        found = Asked(copy.deepcopy(model), "cpu", "float32", print)(filler.inp(SIZE))[0]
+        background, lesion = fixture["out/logits_stride(1,1,1,2,2)"][0]
+        off = np.abs(found[:, ::2, ::2] - (lesion - background))
+        assert off.mean() < LOGIT_MEAN
+        assert np.quantile(off, 0.999) < LOGIT_MOST
+        assert ((found > 0) == (classes(fixture) > 0)).mean() > AGREEMENT
 
     @pytest.mark.skipif(not has_bfloat16("cpu"), reason="no bfloat16 on this processor")
     def test_bfloat16(self, run):

@@ -160,8 +160,12 @@ class TestMethod:
             segment({**images, "adc": far}, "sam-unetr", random_weights=1)
         with pytest.raises(InputError, match="zones: labels must be 0, 1"):
             segment({**images, "zones": images["zones"] * 3}, "sam-unetr", random_weights=1)
-        with pytest.raises(InputError, match="zones: no prostate"):
-            segment({**images, "zones": images["zones"] * 0}, "sam-unetr", random_weights=1)
+        away = sitk.Image(images["zones"])
+        away.SetOrigin((500.0, 0.0, 0.0))
+        flat = sitk.Compose(images["zones"], images["zones"])
+        for zones, why in ((away, "no prostate"), (images["zones"] * 0, "every voxel"), (flat, "a 3-D scalar volume")):
+            with pytest.raises(InputError, match=f"zones: {why}"):
+                segment({**images, "zones": zones}, "sam-unetr", random_weights=1)
         with pytest.raises(InputError, match="method sam-unetr needs zones"):
             segment({key: image for key, image in images.items() if key != "zones"}, "sam-unetr")
 
