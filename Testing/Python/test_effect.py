@@ -9,8 +9,9 @@ from helpers import dice
 slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")
 
-from nodes import ROTATION, add_linear_transform, add_volume, segment_array, segment_editor, world_of  # noqa: E402
-from test_mrml_interactive import MIDDLE, ball, box_of, grey, paint  # noqa: E402
+from balls import MIDDLE, axial, ball, box_of, grey, paint, slice_node, xy_of  # noqa: E402
+from editor_without_qt import EditorWithoutQt  # noqa: E402
+from nodes import ROTATION, add_linear_transform, add_volume, segment_array, world_of  # noqa: E402
 
 from StrokeSAMLib.interactive import Box, Point  # noqa: E402
 from StrokeSAMLib.jobs import Worker  # noqa: E402
@@ -19,38 +20,6 @@ from StrokeSAMLib.ui.overlay import Overlay  # noqa: E402
 from StrokeSAMLib.ui.pointer import Pointer  # noqa: E402
 from StrokeSAMLib.ui.prompt_editor import PromptEditor, Target  # noqa: E402
 from StrokeSAMLib.ui.prompt_session import EngineChoice, Engines  # noqa: E402
-from StrokeSAMLib.ui.slice_view import SliceView  # noqa: E402
-
-
-class EditorWithoutQt:
-    """What the Segment Editor does around an effect, with Slicer's own logic; records what the editor says."""
-
-    def __init__(self, scene, segmentationNode, volumeNode, segmentId):
-        self.messages, self.progress, self.states = [], [], 0
-        self.node, self.logic = segment_editor(scene, segmentationNode, volumeNode, segmentId)
-        self.writes, self.ready = 0, True
-
-    def showState(self):
-        self.states += 1
-
-    def showMessage(self, text):
-        if text:
-            self.messages.append(text)
-
-    def showProgress(self, fraction, text):
-        self.progress.append((fraction, text))
-
-    def prepareEngine(self, id):
-        return self.ready
-
-    def write(self, compose):
-        assert self.logic.ResetModifierLabelmapToDefault()
-        modifier = self.logic.GetModifierLabelmap()
-        compose(modifier)
-        self.logic.SaveStateForUndo()
-        self.writes += 1
-        node, segment = self.node.GetSegmentationNode(), self.node.GetSelectedSegmentID()
-        self.logic.ModifySegmentByLabelmap(node, segment, modifier, self.logic.ModificationModeSet, False, False)
 
 
 @pytest.fixture
@@ -87,32 +56,6 @@ def editor(view, target):
 @pytest.fixture
 def pointer(editor):
     return Pointer(editor)
-
-
-def slice_node(scene, centre, right=(1, 0, 0), down=(0, -1, 0)):
-    """A slice view of 400 × 400 pixels over 80 mm, centred on a position (RAS), as an axial view of Slicer's is."""
-    node = scene.AddNewNodeByClass("vtkMRMLSliceNode")
-    node.SetDimensions(400, 400, 1)
-    node.SetFieldOfView(80, 80, 1)
-    right, up = np.array(right, float), -np.array(down, float)
-    normal = np.cross(right, up)
-    matrix = node.GetSliceToRAS()
-    for row in range(3):
-        for column, axis in enumerate((right, up, normal)):
-            matrix.SetElement(row, column, axis[row])
-        matrix.SetElement(row, 3, centre[row])
-    node.UpdateMatrices()
-    return node
-
-
-def axial(scene, volume):
-    """The axial view through the object's middle; patient right is on the left."""
-    return slice_node(scene, world_of(volume, MIDDLE[::-1]), (-1, 0, 0), (0, -1, 0))
-
-
-def xy_of(node, ras):
-    x, y, z = ras
-    return tuple(float(n) for n in SliceView(node).xyOf(np.array([-x, -y, z])))
 
 
 def finish(editor, seconds=20):

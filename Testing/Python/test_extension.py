@@ -4,11 +4,11 @@ import os
 import re
 import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
 from functools import partial
 
 import pytest
 from helpers import ROOT
+from panels import PANEL, WIDGETS
 from PIL import Image, ImageChops
 
 from StrokeSAMLib.ui.lesion_panel import OFFERED
@@ -63,8 +63,6 @@ def test_an_icon_has_its_size_and_shows_on_light_and_dark(path):
             assert visible > 0.1 * side * side, background
 
 
-PANEL = ElementTree.parse(ROOT / "StrokeSAM/Resources/UI/StrokeSAM.ui")
-WIDGETS = {widget.get("name"): widget for widget in PANEL.iter("widget")}
 SECTIONS = ("Lesion", "Weights", "Folders")
 
 

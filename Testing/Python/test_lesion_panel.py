@@ -1,54 +1,17 @@
 """The section Segment lesion without Qt: fakes of widgets and of MRML; the worker, report and picture are real."""
 
 import json
-import threading
 import time
-from types import SimpleNamespace
 
 import pytest
-from panels import FakeView, poll_until_idle
+from panels import FakeLogic, FakeView, new_state, poll_until_idle
 from PIL import Image
-from test_report import block, lesion_result
 
-from StrokeSAMLib.errors import Cancelled, InputError
-from StrokeSAMLib.lesion import METHODS, find_method
+from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.lesion import find_method
 from StrokeSAMLib.lesion.registry import Method
 from StrokeSAMLib.ui.lesion_panel import LesionPanel
 from StrokeSAMLib.ui.packages import PackageError
-
-
-class FakeLogic:
-    """Prepares a request that waits until it is let go, and remembers what is applied."""
-
-    def __init__(self):
-        self.go, self.applied, self.maps, self.refuse = threading.Event(), [], [], None
-
-    def prepare(self, inputs, method, **options):
-        self.given = (inputs, method, options)
-        if self.refuse:
-            raise self.refuse
-        return SimpleNamespace(run=self._run, notes=("CT: resampled",))
-
-    def _run(self, progress, cancel):
-        while not self.go.wait(0.005):
-            progress(0.3, "waiting")
-            if cancel.is_set():
-                raise Cancelled()
-        lesion = block(2, 2, 2)
-        return lesion_result(lesion, ncct=40.0 - 8.0 * lesion)
-
-    def apply(self, request, result, segmentationNode):
-        self.applied.append(segmentationNode)
-        return segmentationNode or "made"
-
-    def addProbability(self, request, result):
-        self.maps.append(result)
-
-
-def new_state(**changes):
-    chosen = {key: None for method in METHODS for entry in method.inputs for key in (entry.key,)}
-    made = {**chosen, "method": "asymmetry", "segmentation": None, "device": "auto", "probability": False}
-    return SimpleNamespace(**{**made, "options": "{}", **changes})
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from helpers import dice
 slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")
 
+from balls import MIDDLE, SIZE, ball, box_of, grey, paint  # noqa: E402
 from nodes import (  # noqa: E402
     GEOMETRIES,
     ROTATION,
@@ -18,33 +19,12 @@ from nodes import (  # noqa: E402
     segment_array,
     world_of,
 )
-from vtk.util.numpy_support import vtk_to_numpy  # noqa: E402
 
 from StrokeSAMLib.errors import Cancelled, InputError, OptionError, StrokeSAMError  # noqa: E402
 from StrokeSAMLib.imaging.geometry import patch_of  # noqa: E402
 from StrokeSAMLib.mrml import StrokeSAMLogic  # noqa: E402
 from StrokeSAMLib.mrml.interactive import savedSession, segmentImage  # noqa: E402
 from StrokeSAMLib.mrml.tags import SESSION, readTag, writeTag  # noqa: E402
-
-SIZE = (12, 48, 56)  # k, j, i
-MIDDLE = (6, 22, 30)
-
-
-def ball():
-    """The object: a spheroid of 3 slices, 8 rows and 9 columns on either side of the middle."""
-    k, j, i = np.indices(SIZE)
-    return ((k - MIDDLE[0]) / 3.4) ** 2 + ((j - MIDDLE[1]) / 8) ** 2 + ((i - MIDDLE[2]) / 9) ** 2 <= 1
-
-
-def grey():
-    noise = np.random.default_rng(0).normal(0, 3, SIZE)
-    return np.where(ball(), 70, 30).astype(np.int16) + noise.astype(np.int16)
-
-
-def box_of(node, k=MIDDLE[0]):
-    """The corners, RAS, of a box around the object on slice `k`."""
-    _, rows, columns = MIDDLE
-    return world_of(node, (columns - 10, rows - 9, k)), world_of(node, (columns + 10, rows + 9, k))
 
 
 @pytest.fixture
@@ -251,18 +231,6 @@ class TestBadInput:
         scene.Clear(False)
         with pytest.raises(Cancelled):
             session.apply()
-
-
-def paint(segmentation, segment, volume, where):
-    """By Slicer's own import, not through the writer."""
-    values = segment_array(segmentation, segment, volume).astype(np.uint8)
-    values[where] = 1
-    labelmap = slicer.vtkOrientedImageData()
-    source = slicer.vtkSlicerSegmentationsModuleLogic.CreateOrientedImageDataFromVolumeNode(volume)
-    labelmap.DeepCopy(source)
-    labelmap.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
-    vtk_to_numpy(labelmap.GetPointData().GetScalars())[:] = values.ravel()
-    slicer.vtkSlicerSegmentationsModuleLogic.SetBinaryLabelmapToSegment(labelmap, segmentation, segment)
 
 
 def test_a_segment_as_an_image_lies_where_it_lies(scene, session, volume):

@@ -15,9 +15,8 @@ from helpers import ROOT, dice
 slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")
 
+from balls import MIDDLE, axial, ball, box_of, grey, paint, slice_node, xy_of  # noqa: E402
 from nodes import add_volume, segment_array, segment_editor, world_of  # noqa: E402
-from test_effect import axial, box_of, xy_of  # noqa: E402
-from test_mrml_interactive import MIDDLE, ball, grey, paint  # noqa: E402
 
 EVENTS = vtk.vtkCommand
 
@@ -405,8 +404,6 @@ def test_the_main_thread_is_never_held_for_long(effect, host, scene, application
     host.node.GetSegmentationNode().SetReferenceImageGeometryParameterFromVolumeNode(big)
     host.node.SetAndObserveSourceVolumeNode(big)
     centre = world_of(big, (260, 250, 20))
-    from test_effect import slice_node
-
     view = SliceWidget(slice_node(scene, centre, (-1, 0, 0), (0, -1, 0)))
     application.views["Big"] = view
     effect.layoutChanged()
