@@ -20,7 +20,7 @@ _MOST_SEED = 199
 def train(
     network: Annotated[str, typer.Argument(help="ncct-unet or dwi-unet.")],
     anatomy: Annotated[Path, typer.Option(help="Folder of tissue maps: NAMEcsf, NAMEgrey, NAMEwhite, or labels.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for checkpoint, curve and weights.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for pictures, checkpoint and weights.")],
     minutes: Annotated[
         float | None, typer.Option(help="How long to train, in this run; by default an hour.", min=0.01)
     ] = None,
@@ -51,7 +51,8 @@ def train(
     anatomies = read_anatomies(anatomy)
     team, plan = gather(devices), Plan(network, minutes, seed, steps, resume)
     if team.rank:
-        with suppress(StrokeSAMError, Cancelled):  # the first says what went wrong
+        # The first says what went wrong; where it has ended, the others are cut off.
+        with suppress(StrokeSAMError, Cancelled, RuntimeError):
             run(plan, anatomies, output, Monitor(), team)
         return
     with monitoring() as monitor:

@@ -114,8 +114,7 @@ def prompt(volume: Path, prompts_file: Path, output: Path, how: Prompting, monit
     axis = drawn_axis(prompts, image) if how.axis is None else how.axis
     try:
         session = Session(image, how.engine, axis=axis, weights=how.weights, device=how.device, options=how.options)
-        needed = in_words(session.encodings.memory_needed())
-        monitor.step(0.05, f"slices with prompts; {needed} of memory needed", kept=True)
+        monitor.step(0.05, f"slices with prompts; {in_words(session.encodings.memory_needed())} of memory needed")
         for entry in prompts:
             monitor.check()
             session.add(entry)

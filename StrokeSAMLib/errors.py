@@ -27,4 +27,4 @@ class OptionError(StrokeSAMError):
 
 
 class Cancelled(Exception):
-    """The user asked the work to stop. Nothing was written."""
+    """The user asked the work to stop. Nothing was written but what the work says it keeps."""

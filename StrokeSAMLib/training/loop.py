@@ -18,7 +18,7 @@ from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.training.curve import write_curve
 from StrokeSAMLib.training.sheet import COUNT, write_sheet
 from StrokeSAMLib.training.state import State, begin, resume, save
-from StrokeSAMLib.training.step import nth_patient, step, workers
+from StrokeSAMLib.training.step import nth_patient, take_step, workers
 from StrokeSAMLib.training.synthesis import Anatomy
 from StrokeSAMLib.training.team import Team
 
@@ -73,15 +73,14 @@ def train(plan: Plan, anatomies: Sequence[Anatomy], folder: Path, monitor: Monit
         check_output(path, ())
     if exists(checkpoint) and not plan.resume:
         raise InputError(f"{checkpoint}: a training lies there; go on with it (--resume), or name another folder")
+    if not plan.resume and team.rank == 0:
+        write_sheet(plan.id, [nth_patient(plan.id, plan.seed, n, anatomies) for n in range(COUNT)], folder / _SHEET)
     state = resume(checkpoint, plan.id, plan.seed, device) if plan.resume else begin(plan.id, plan.seed, device)
-    if team.rank == 0:
-        shown = [nth_patient(plan.id, plan.seed, n, anatomies) for n in range(COUNT)]
-        write_sheet(plan.id, shown, folder / _SHEET)
     start = time.monotonic()
     try:
-        with workers() as among:
+        with workers(team.device) as among:
             while _goes_on(state, plan.done(state, (time.monotonic() - start) / 60), monitor, team):
-                step(state, anatomies, team, among)
+                take_step(state, anatomies, team, among)
                 if state.step % _SAVE_EVERY == 0 and team.rank == 0:
                     _save(state, folder)
     except Cancelled:

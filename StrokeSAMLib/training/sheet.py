@@ -21,7 +21,7 @@ _WINDOWS = {"ncct-unet": ((-2.5, 1.5), (-2.5, 1.5), (-2.0, 2.0)), "dwi-unet": ((
 
 
 def write_sheet(id: str, patients: Sequence[Patient], path: Path) -> None:
-    """A PNG: of each of `COUNT` patients the slice with the most lesion, its channels beside each other.
+    """A PNG: of each of `COUNT` patients the slice with the most lesion (or brain), its channels side by side.
 
     The patient's right is on the left, anterior is up; the lesion is outlined in the last channel alone.
     """

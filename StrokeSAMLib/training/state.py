@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -82,7 +83,7 @@ def resume(path: Path, id: str, seed: int, device: str) -> State:
     """The training that `save` wrote.
 
     Raises:
-        InputError: there is none, or it is of another network or seed.
+        InputError: there is none, or it is of another network or seed, or damaged.
     """
     if not is_file(path):
         raise InputError(f"{path}: no training to resume")
@@ -95,11 +96,22 @@ def resume(path: Path, id: str, seed: int, device: str) -> State:
     try:
         load_weights(state.network, held["network"], str(path))
         load_weights(state.average, held["average"], str(path))
-        state.optimiser.load_state_dict(held["optimiser"])
+        state.optimiser.load_state_dict(_fitting(held["optimiser"], state))
         state.losses = [float(loss) for loss in held["losses"]]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: a damaged checkpoint of a training ({error!r})") from None
+        raise InputError(f"{path}: a damaged checkpoint of a training ({error})") from None
     return state
+
+
+def _fitting(held: dict[str, Any], state: State) -> dict[str, Any]:
+    """What the optimiser held, if it is this network's; PyTorch would find out at the next step."""
+    wanted = state.optimiser.state_dict()["param_groups"]
+    shapes = [[entry[name].shape for name in ("exp_avg", "exp_avg_sq")] for _, entry in sorted(held["state"].items())]
+    if shapes != [[parameter.shape] * 2 for parameter in state.network.parameters()]:
+        raise ValueError("its optimiser's averages are of another network")
+    if [group.keys() for group in held["param_groups"]] != [group.keys() for group in wanted]:
+        raise ValueError("its optimiser is another")
+    return held
 
 
 def _state(id: str, seed: int, network: CompactUNet) -> State:

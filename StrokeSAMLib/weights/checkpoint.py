@@ -143,8 +143,8 @@ def _read_safetensors(path: Path, name: str) -> Any:
 
 
 def _unreadable(name: str, error: Exception) -> InputError:
-    first = (str(error).strip().splitlines() or [""])[0]
-    return InputError(f"{name}: not a readable checkpoint ({type(error).__name__}: {first[:160]})")
+    first = str(error).strip().partition("\n")[0][:160]
+    return InputError(f"{name}: not a readable checkpoint ({type(error).__name__}{': ' if first else ''}{first})")
 
 
 def _is_dict(held: Any) -> bool:

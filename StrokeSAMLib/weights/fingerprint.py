@@ -40,6 +40,19 @@ def read_fingerprints(checkpoint: Path) -> tuple[Fingerprint, ...] | None:
     return made
 
 
+def read_plans_beside(checkpoint: Path) -> bytes | None:
+    """The file beside a checkpoint that `read_fingerprints` takes; None where it takes none, or the checkpoint's own.
+
+    Raises:
+        InputError: it makes no sense.
+    """
+    path = plans_beside(checkpoint)
+    if path is None or _within(checkpoint) is not None:
+        return None
+    read_fingerprints(checkpoint)
+    return path.read_bytes()
+
+
 def _sensible(one: Fingerprint) -> bool:
     return bool(np.isfinite([one.low, one.high, one.mean, one.sd]).all() and one.low < one.high and one.sd > 0)
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from StrokeSAMLib.errors import InputError
-from StrokeSAMLib.files import replacing
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.weights.architectures import check_weights
 from StrokeSAMLib.weights.catalogue import Entry
-from StrokeSAMLib.weights.plans import own_plans, plans_beside
 from StrokeSAMLib.weights.store import Store
 
 _CHUNK_BYTES = 1 << 22
@@ -29,15 +26,21 @@ def import_weights(entry: Entry, file: Path, store: Store, monitor: Monitor) -> 
     """
     file = Path(file)
     monitor.step(0.0, f"reading {file.name}")
-    compared, plans = check_weights(entry, file, str(file)), plans_beside(file)
-    with store.receiving(entry, file.name) as temporary, temporary.open("wb") as copy:
+    compared = check_weights(entry, file, str(file))
+    with store.receiving(entry, file.name, _plans(entry, file)) as temporary, temporary.open("wb") as copy:
         for fraction, chunk in _chunks(file):
             monitor.step(fraction, f"copying {file.name}")
             copy.write(chunk)
-    if plans is not None:
-        with replacing(own_plans(store.path(entry.id))) as temporary:
-            shutil.copyfile(plans, temporary)
     return compared
+
+
+def _plans(entry: Entry, file: Path) -> bytes | None:
+    """The plans beside the file, if its network is normalised by them."""
+    if entry.architecture != "aisct-sam":
+        return None
+    from StrokeSAMLib.weights.fingerprint import read_plans_beside
+
+    return read_plans_beside(file)
 
 
 def _chunks(file: Path) -> Iterator[tuple[float, bytes]]:

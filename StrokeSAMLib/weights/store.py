@@ -59,11 +59,12 @@ class Store:
         return [entry for entry in catalogue().values() if self.find(entry.id)]
 
     @contextmanager
-    def receiving(self, entry: Entry, source: str) -> Iterator[Path]:
+    def receiving(self, entry: Entry, source: str, plans: bytes | None = None) -> Iterator[Path]:
         """A temporary path; the file written there becomes the entry's, if it is the one that the catalogue knows.
 
         Args:
             source: where it comes from, for errors and for the record beside it.
+            plans: what `own_plans` shall hold.
 
         Raises:
             InputError: another size or SHA-256 than the catalogue's, or a folder or disk that cannot take it; or
@@ -76,8 +77,11 @@ class Store:
             yield temporary
             received = {"sha256": _checked_hash(entry, temporary, source), "bytes": temporary.stat().st_size}
             # Between the two writes no record is better than that of the file before.
-            for path in self._beside(entry.id):
-                path.unlink(missing_ok=True)
+            self._record(entry.id).unlink(missing_ok=True)
+        own_plans(self.path(entry.id)).unlink(missing_ok=True)
+        if plans is not None:
+            with replacing(own_plans(self.path(entry.id))) as temporary:
+                temporary.write_bytes(plans)
         with replacing(self._record(entry.id)) as temporary:
             temporary.write_text(json.dumps({**received, "source": source}, indent=2) + "\n", "utf-8")
 
@@ -120,7 +124,7 @@ class Store:
         path = self._present(entry)
         try:
             path.unlink()
-            for beside in self._beside(id):
+            for beside in (self._record(id), own_plans(path)):
                 beside.unlink(missing_ok=True)
         except OSError as error:
             raise InputError(f"{path}: cannot be deleted: {error.strerror}") from None
@@ -134,10 +138,6 @@ class Store:
 
     def _record(self, id: str) -> Path:
         return self.folder / f"{id}.json"
-
-    def _beside(self, id: str) -> tuple[Path, ...]:
-        """What belongs to a file, and goes with it."""
-        return self._record(id), own_plans(self.path(id))
 
     def _recorded_hash(self, entry: Entry) -> str:
         record = self._record(entry.id)

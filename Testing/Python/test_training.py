@@ -148,6 +148,28 @@ def test_the_first_patients_are_shown(tiny, tmp_path):
     assert bright[12:36, 12:36].mean() > 2 * bright[:6].mean()
 
 
+def test_the_sheet_is_of_the_beginning(tiny, tmp_path):
+    train(Plan("dwi-unet", steps=1), [], tmp_path, Monitor())
+    (tmp_path / "patients.png").write_bytes(b"the first")
+    train(Plan("dwi-unet", steps=2, resume=True), [], tmp_path, Monitor())
+    assert (tmp_path / "patients.png").read_bytes() == b"the first"
+
+
+@pytest.mark.parametrize(("device", "count"), [("cpu", 2), ("mps", 1)])
+def test_threads_share_the_cores_and_give_them_back(device, count):
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        with pytest.raises(KeyError), step.workers(torch.device(device)) as among:
+            meet = threading.Barrier(count)
+            found = among.map(lambda _: (meet.wait(10), torch.get_num_threads())[1], range(count))
+            assert list(found) == [4 // count] * count
+            raise KeyError
+        assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_a_gradient_that_is_no_number_is_left_out(tiny, tmp_path, monkeypatch):
     good = step.patient
 
@@ -205,6 +227,7 @@ def test_what_cannot_be_resumed_is_said(tiny, tmp_path):
         (b"half", "not a readable checkpoint"),
         (lacking, "no checkpoint of a training"),
         ({**whole, "optimiser": {}}, "a damaged checkpoint of a training"),
+        ({**whole, "optimiser": {**whole["optimiser"], "state": {}}}, "a damaged checkpoint of a training"),
         ({**whole, "losses": None}, "a damaged checkpoint of a training"),
         ({**whole, "average": {}}, "weights of another network"),
     ):

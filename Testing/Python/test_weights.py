@@ -15,13 +15,13 @@ import pytest
 from helpers import names
 
 from StrokeSAMLib.errors import Cancelled, InputError, OptionError
+from StrokeSAMLib.imaging.nnunet import Fingerprint
 from StrokeSAMLib.interactive.engines.registry import ENGINES, find_engine, load_engine
 from StrokeSAMLib.lesion.registry import METHODS
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.weights import architectures, catalogue
 from StrokeSAMLib.weights.catalogue import find_weights
 from StrokeSAMLib.weights.importing import import_weights
-from StrokeSAMLib.weights.plans import plans_beside
 from StrokeSAMLib.weights.store import VARIABLE, Store
 
 
@@ -98,18 +98,34 @@ class TestStore:
             with pytest.raises(InputError, match=r"no weights swift-medsam in .*: strokesam weights import swift-meds"):
                 act(made.id)
 
-    def test_plans_beside_a_checkpoint_come_and_go_with_it(self, store, swift, tmp_path):
-        made = find_weights("swift-medsam")
-        (tmp_path / "plans.json").write_text("{}")
-        import_weights(made, swift, store, Monitor())
-        assert plans_beside(store.path(made.id)).read_text() == "{}"
-        (tmp_path / "plans.json").unlink()
-        import_weights(made, swift, store, Monitor())
-        assert plans_beside(store.path(made.id)) is None
-        (tmp_path / "plans.json").write_text("{}")
-        import_weights(made, swift, store, Monitor())
+    def test_plans_beside_a_checkpoint_come_and_go_with_it(self, store, tmp_path, monkeypatch):
+        torch = pytest.importorskip("torch")
+        from StrokeSAMLib.weights.fingerprint import read_fingerprints
+
+        monkeypatch.setattr("StrokeSAMLib.weights.importing.check_weights", lambda *arguments: True)
+        made, file, plans = find_weights("aisct-sam"), tmp_path / "best.pth", tmp_path / "plans.json"
+        torch.save({"network_weights": {"a": torch.zeros(1)}}, file)
+        numbers = {"percentile_00_5": 5, "percentile_99_5": 55, "mean": 27, "std": 9}
+        plans.write_text(json.dumps({"foreground_intensity_properties_per_channel": {"0": numbers}}))
+        import_weights(made, file, store, Monitor())
+        wanted = (Fingerprint(5, 55, 27, 9),)
+        assert read_fingerprints(store.path(made.id)) == wanted
+        import_weights(made, store.path(made.id), store, Monitor())
+        assert read_fingerprints(store.path(made.id)) == wanted
+        plans.write_text("{}")
+        with pytest.raises(InputError, match=r"plans\.json: has no densities"):
+            import_weights(made, file, store, Monitor())
+        assert read_fingerprints(store.path(made.id)) == wanted
+        plans.unlink()
+        import_weights(made, file, store, Monitor())
+        assert read_fingerprints(store.path(made.id)) is None
         store.remove(made.id)
         assert names(store) == []
+
+    def test_plans_are_taken_only_for_the_network_that_needs_them(self, store, swift, tmp_path):
+        (tmp_path / "plans.json").write_text("no plans")
+        import_weights(find_weights("swift-medsam"), swift, store, Monitor())
+        assert names(store) == ["swift-medsam.json", "swift-medsam.pt"]
 
     def test_weights_of_another_network_are_not_imported(self, store, swift):
         with pytest.raises(InputError, match=r"downloaded\.pth: weights of another network: of 435 keys \d+ missing"):
