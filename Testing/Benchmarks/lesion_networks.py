@@ -22,14 +22,14 @@ from StrokeSAMLib.lesion.unet import network_for
 from StrokeSAMLib.training.synthesis import Patient, read_anatomies
 from StrokeSAMLib.training.validation import Case, Validation, validate
 
-# No training's patients have such numbers (training/loop.py, and the greatest seed of cli_train.py).
+# No training's patients have such numbers (training/step.py, and the greatest seed of cli_train.py).
 _FIRST_SEED = 2_000_000_000
 _LESION_FREE = 0.25
 _SMALL_ML, _CONTRAST_TO_NOISE = 1.0, (0, 1, 2, 4, np.inf)
 _BINS = {
     "ncct-unet": {
         "volume_ml": (0.1, 1, 3, 10, 30, 100, 300),
-        "contrast_hu": (3, 4.5, 6, 9, 13.1),
+        "contrast_hu": (2, 3, 4.5, 6, 9, 13.1),
         "noise_hu": (0.3, 0.6, 1.2, 2.3),
         "slice_mm": (1, 3, 5, 8.1),
         "turn_deg": (0, 6, 10, 30),

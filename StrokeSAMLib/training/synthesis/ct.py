@@ -12,9 +12,10 @@ from StrokeSAMLib.training.synthesis.head import Head, positions, sample
 from StrokeSAMLib.training.synthesis.lesions import Lesion, infarct
 from StrokeSAMLib.training.synthesis.physics import Scan, correlated_noise, found_brain, near_rim, thick_slices
 
-# HU. Grey over white matter by 4–9 HU; an early infarct is 3–13 HU darker than its tissue.
+# HU. Grey over white matter by 4–9 HU; an early infarct is 2–13 HU darker than its tissue.
 _GREY, _WHITE_BELOW, _CSF = (33.0, 41.0), (4.0, 9.0), (3.0, 13.0)
-_INFARCT = (3.0, 13.0)
+_INFARCT = (2.0, 13.0)
+_UNEVEN = 0.3
 _BONE = 90.0
 _THICKNESS_MM = (1.0, 8.0)
 # Of a voxel of 3 mm, averaged from voxels of a scan with 3–7 HU.
@@ -64,7 +65,7 @@ def _infarcted(
     """HU of tissue, without the CSF in its voxels: darker by water, and with less contrast, since grey matter, which
     needs more blood, loses more."""
     facts["contrast_hu"] = log_between(rng, *_INFARCT)
-    depth = facts["contrast_hu"] * (1 + 0.2 * smooth_noise(head.shape, 25.0, head.spacing, rng)[0])
+    depth = facts["contrast_hu"] * (1 + _UNEVEN * smooth_noise(head.shape, 25.0, head.spacing, rng)[0])
     return blend(tissue, white, lesion.part * between(rng, 0.0, 0.7)) - lesion.part * depth
 
 
