@@ -64,7 +64,7 @@ class TestAnatomy:
             read_anatomies(tmp_path)
 
     def test_what_is_no_anatomy_is_refused(self, tmp_path):
-        with pytest.raises(InputError, match="no tissue maps"):
+        with pytest.raises(InputError, match="no images in that folder"):
             read_anatomies(tmp_path)
         sitk.WriteImage(sitk.GetImageFromArray(np.ones((9, 9, 9), np.uint8)), str(tmp_path / "ones.nii.gz"))
         with pytest.raises(InputError, match="no label map"):
