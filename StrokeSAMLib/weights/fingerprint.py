@@ -24,20 +24,11 @@ def read_fingerprints(checkpoint: Path) -> tuple[Fingerprint, ...] | None:
     Raises:
         InputError: there are, and they make no sense.
     """
-    path, found = checkpoint, _within(checkpoint)
-    if found is None:
-        beside = plans_beside(checkpoint)
-        if beside is None:
-            return None
-        path, found = beside, _read(beside)
-    try:
-        channels = [found[_PROPERTIES][str(n)] for n in range(len(found[_PROPERTIES]))]
-        made = tuple(Fingerprint(*(float(channel[name]) for name in _NUMBERS)) for channel in channels)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: has no densities of the training set ({error!r})") from None
-    if not all(_sensible(one) for one in made):
-        raise InputError(f"{path}: its densities of the training set make no sense")
-    return made
+    within = _within(checkpoint)
+    if within is not None:
+        return _densities(within, checkpoint)
+    beside = plans_beside(checkpoint)
+    return None if beside is None else _densities(_read(beside), beside)
 
 
 def read_plans_beside(checkpoint: Path) -> bytes | None:
@@ -49,8 +40,20 @@ def read_plans_beside(checkpoint: Path) -> bytes | None:
     path = plans_beside(checkpoint)
     if path is None or _within(checkpoint) is not None:
         return None
-    read_fingerprints(checkpoint)
+    _densities(_read(path), path)
     return path.read_bytes()
+
+
+def _densities(found: Any, path: Path) -> tuple[Fingerprint, ...]:
+    """Of the plans `found` in `path`."""
+    try:
+        channels = [found[_PROPERTIES][str(n)] for n in range(len(found[_PROPERTIES]))]
+        made = tuple(Fingerprint(*(float(channel[name]) for name in _NUMBERS)) for channel in channels)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: has no densities of the training set ({error!r})") from None
+    if not all(_sensible(one) for one in made):
+        raise InputError(f"{path}: its densities of the training set make no sense")
+    return made
 
 
 def _sensible(one: Fingerprint) -> bool:

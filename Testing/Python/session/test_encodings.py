@@ -130,6 +130,12 @@ class TestOutOfMemory:
     def encodings(self, image, engine):
         return Encodings(engine, stack_along_axis(image, 2))
 
+    def propagated(self, encodings, box):
+        session = Session.on(encodings)
+        session.add(box())
+        session.propagate()
+        return session
+
     def test_features_move_to_the_host_first(self, encodings, engine, box):
         follow, full = engine.follow, [True]
 
@@ -140,10 +146,7 @@ class TestOutOfMemory:
             return follow(*arguments)
 
         engine.follow = once
-        session = Session.on(encodings)
-        session.add(box())
-        session.propagate()
-        assert voxels(session).sum() == 6 * 500 and engine.device == "gpu"
+        assert voxels(self.propagated(encodings, box)).sum() == 6 * 500 and engine.device == "gpu"
         assert encodings.notes == ["the device's memory is full: features of slices moved to the host"]
 
     def test_then_all_goes_to_the_cpu(self, encodings, engine, box):
@@ -155,10 +158,7 @@ class TestOutOfMemory:
             return follow(*arguments)
 
         engine.follow = on_the_cpu
-        session = Session.on(encodings)
-        session.add(box())
-        session.propagate()
-        assert voxels(session).sum() == 6 * 500
+        assert voxels(self.propagated(encodings, box)).sum() == 6 * 500
         assert len(encodings.notes) == 2 and "on the CPU" in encodings.notes[1]
 
     def test_then_it_is_refused_and_the_session_is_as_it_was(self, encodings, engine, box, at):
