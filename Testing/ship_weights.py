@@ -12,6 +12,7 @@ from pathlib import Path
 from safetensors import safe_open
 
 from StrokeSAMLib.files import file_hash
+from StrokeSAMLib.weights.architectures import check_weights
 from StrokeSAMLib.weights.catalogue import find_weights, shipped_file
 
 _CATALOGUE = Path(__file__).parents[1] / "StrokeSAMLib" / "weights" / "catalogue.json"
@@ -19,20 +20,27 @@ _LINE = re.compile(r"^- File: .*$", re.MULTILINE)
 
 
 def ship(file: Path) -> None:
-    """Of the network that the file's own header names."""
+    """Of the network that the file's own header names.
+
+    Raises:
+        InputError: the file's weights are not that network's; nothing was changed then.
+    """
     with safe_open(file, "pt") as held:
         made = held.metadata()
     entry = find_weights(made["network"])
-    target = shipped_file(entry)
-    shutil.copyfile(file, target)
-    size, sha256 = target.stat().st_size, file_hash(target)
+    check_weights(entry, file, str(file))
+    target, size, sha256 = shipped_file(entry), file.stat().st_size, file_hash(file)
+    card = target.with_suffix(".md")
+    line = f"- File: {size} bytes, SHA-256 {sha256}; {made['steps']} steps of seed {made['seed']}, maps {made['maps']}."
+    text, count = _LINE.subn(line, card.read_text("utf-8"))
+    if count != 1:
+        raise SystemExit(f"{card}: {count} lines that begin with '- File: ', not one")
     document = json.loads(_CATALOGUE.read_text("utf-8"))
     row = next(row for row in document["weights"] if row["id"] == entry.id)
     row |= {"bytes": size, "megabytes": round(size / 1e6), "sha256": sha256}
     _CATALOGUE.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    card = target.with_suffix(".md")
-    line = f"- File: {size} bytes, SHA-256 {sha256}; {made['steps']} steps of seed {made['seed']}."
-    card.write_text(_LINE.sub(line, card.read_text("utf-8")), "utf-8")
+    card.write_text(text, "utf-8")
+    shutil.copyfile(file, target)
     print(f"{entry.id}: {line}")
 
 

@@ -34,6 +34,17 @@ def from_signals(dwi: np.ndarray, b0: np.ndarray, b_value: float) -> np.ndarray:
     return (np.log(ratio) / b_value * 1e6).astype(np.float32)
 
 
+def rises_with(adc: np.ndarray, dwi: np.ndarray, brain: np.ndarray) -> bool:
+    """Whether `adc` is high where `dwi` is bright, which by S = S₀·exp(−b·ADC) it is not, unless one is no such image.
+
+    The correlation of the two in the brain was −0.9 to −0.3 in 40 synthetic patients, −0.4 in a real one; of DWI and
+    b = 0 image in the latter 0.4.
+    """
+    measured = brain & (adc > 0)
+    first, second = (values[measured] - values[measured].mean() for values in (adc, dwi))
+    return float(first @ second) > 0
+
+
 def in_micro_units(adc: np.ndarray, brain: np.ndarray) -> tuple[np.ndarray, str]:
     """`adc` in 10⁻⁶ mm²/s, and the unit it was found to have, told from its median in the `brain`.
 

@@ -8,7 +8,7 @@ from StrokeSAMLib.imaging.adc import parenchyma
 from StrokeSAMLib.imaging.geometry import Spacing
 from StrokeSAMLib.imaging.morphology import bounding_box, masked_gaussian
 
-# The grid of the networks, mm: voxels of 0.03 ml, a third of the smallest lesion worth a report.
+# The grid of the networks, mm: voxels of 0.03 ml, about the smallest lesion that is reported.
 GRID_MM = 3.0
 # The networks halve their grid three times: every side is a multiple of this.
 MULTIPLE = 8

@@ -19,6 +19,7 @@ from StrokeSAMLib.monitor import Monitor
 
 _LEAST_COVERED = 0.8
 _LEAST_MEASURED = 0.5
+_MOST_MISSING = 0.02
 _CT_AIR = -100.0
 
 
@@ -81,6 +82,17 @@ class DiffusionScan:
         """The ADC on another grid, Float32."""
         return resample_like(like(self.adc, self.image), reference)
 
+    def whole_adc(self) -> np.ndarray:
+        """`adc`, normal where it was not measured (0 or less), which would look like the worst of infarcts.
+
+        Adds a note where that is a part of the brain that matters.
+        """
+        missing = self.inside & (self.adc <= 0)
+        part = np.count_nonzero(missing) / np.count_nonzero(self.inside)
+        if part > _MOST_MISSING:
+            self.notes.append(f"adc: no value in {part:.0%} of the brain, where a lesion is not found")
+        return np.where(missing, np.float32(self.normal_adc), self.adc)
+
     def _smoothed(self, array: np.ndarray) -> np.ndarray:
         return gaussian(array, self._smoothing, self.spacing) if self._smoothing > 0 else array
 
@@ -96,6 +108,8 @@ class DiffusionScan:
         adc, unit = diffusivity.in_micro_units(self._companion(canonical(clean), "adc"), self.inside)
         if unit != "10⁻⁶ mm²/s":
             self.notes.append(f"adc: values are in {unit}")
+        if diffusivity.rises_with(adc, self.dwi, self.inside):
+            self.notes.append("adc: high where the dwi is bright, and should be low: is one of them the b = 0 image?")
         return adc
 
     def _companion(self, image: sitk.Image, name: str) -> np.ndarray:

@@ -46,7 +46,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     scan = DiffusionScan(inputs, options.b_value, _SMOOTHING_MM, monitor.part(0.1, 0.6))
     monitor.step(0.6, "asking the network")
     grid = Grid(scan.brain)
-    signal, adc = (grid.sampled(like(array, scan.image)) for array in (scan.dwi, scan.adc))
+    signal, adc = (grid.sampled(like(array, scan.image)) for array in (scan.dwi, scan.whole_adc()))
     found = answer(network, diffusion_channels(signal, adc, grid.brain), grid.brain, options)
     monitor.step(0.8, "finding the mid-sagittal plane")
     plane = scan.plane()

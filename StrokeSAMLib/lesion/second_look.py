@@ -1,8 +1,8 @@
 """What a large lesion hides: a network's second look, with that painted over.
 
 The networks' norms are over the whole brain. A large, bright infarct raises them, and small ones elsewhere fall below
-notice: of infarcts of 0.2 ml put into a real scan with one of 165 ml none was found at once, and nearly all so
-(Testing/Benchmarks/inserted_lesions.py).
+notice: of infarcts of 0.2 ml and ADC × 0.55 put into a real scan with one of 165 ml none was found at once, and
+nearly all so (Testing/Benchmarks/inserted_lesions.py).
 """
 
 from __future__ import annotations

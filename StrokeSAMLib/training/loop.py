@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from StrokeSAMLib.imaging.writing import check_output
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.training.curve import write_curve
 from StrokeSAMLib.training.sheet import COUNT, write_sheet
-from StrokeSAMLib.training.state import State, begin, resume, save
+from StrokeSAMLib.training.state import Origin, State, begin, resume, save
 from StrokeSAMLib.training.step import nth_patient, take_step, workers
 from StrokeSAMLib.training.synthesis import Anatomy
 from StrokeSAMLib.training.team import Team
@@ -73,9 +73,10 @@ def train(plan: Plan, anatomies: Sequence[Anatomy], folder: Path, monitor: Monit
         check_output(path, ())
     if exists(checkpoint) and not plan.resume:
         raise InputError(f"{checkpoint}: a training lies there; go on with it (--resume), or name another folder")
+    origin = Origin(plan.id, plan.seed, ", ".join(each.fingerprint for each in anatomies), team.size)
     if not plan.resume and team.rank == 0:
-        write_sheet(plan.id, [nth_patient(plan.id, plan.seed, n, anatomies) for n in range(COUNT)], folder / _SHEET)
-    state = resume(checkpoint, plan.id, plan.seed, device) if plan.resume else begin(plan.id, plan.seed, device)
+        write_sheet(plan.id, [nth_patient(origin, n, anatomies) for n in range(COUNT)], folder / _SHEET)
+    state = resume(checkpoint, origin, device) if plan.resume else begin(origin, device)
     start = time.monotonic()
     try:
         with workers(team.device) as among:
@@ -116,7 +117,8 @@ def _save(state: State, folder: Path) -> None:
 def _write_weights(state: State, path: Path) -> None:
     held = {key: value.half().cpu().contiguous() for key, value in state.average.state_dict().items()}
     with replacing(path, SafetensorError) as temporary:
-        save_file(held, temporary, {"network": state.id, "seed": str(state.seed), "steps": str(state.step)})
+        made = {**asdict(state.origin), "steps": state.step}
+        save_file(held, temporary, {name: str(value) for name, value in made.items()})
 
 
 def _make(folder: Path) -> None:

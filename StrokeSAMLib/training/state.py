@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +17,36 @@ from StrokeSAMLib.weights.checkpoint import load_weights, read_torch
 _DECAY = 0.998
 _LEARNING_RATE = 2e-3
 _WARM_UP, _CONSTANT = 30, 800
-_HELD = ("network", "average", "optimiser", "losses")
+_HELD = ("origin", "network", "average", "optimiser", "losses")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a training comes from: from the same come the same patients in the same order.
+
+    Attributes:
+        network: "ncct-unet" or "dwi-unet".
+        seed: of the patients and the first weights.
+        maps: the anatomies' names and hashes; weights are bound by the maps' licence.
+        devices: how many train together.
+    """
+
+    network: str
+    seed: int
+    maps: str
+    devices: int = 1
 
 
 @dataclass
 class State:
-    """A training of the network `id` with the random numbers of `seed`.
+    """A training.
 
     Attributes:
         average: the exponential moving average of the network's weights: what is used in the end.
         losses: one a step.
     """
 
-    id: str
-    seed: int
+    origin: Origin
     network: CompactUNet
     average: CompactUNet
     optimiser: torch.optim.Optimizer
@@ -55,10 +71,12 @@ class State:
             mean.lerp_(value, 1 - decay)
 
 
-def begin(id: str, seed: int, device: str) -> State:
+def begin(origin: Origin, device: str) -> State:
     """A training that has not begun."""
-    torch.manual_seed(seed)
-    return _state(id, seed, build(id).to(device))
+    torch.manual_seed(origin.seed)
+    network = build(origin.network).to(device)
+    average = copy.deepcopy(network).requires_grad_(False).eval()
+    return State(origin, network, average, torch.optim.AdamW(network.parameters(), weight_decay=1e-3))
 
 
 def save(state: State, path: Path) -> None:
@@ -68,8 +86,7 @@ def save(state: State, path: Path) -> None:
         InputError: the folder cannot be written to, or the disk is full.
     """
     held = {
-        "id": state.id,
-        "seed": state.seed,
+        "origin": asdict(state.origin),
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
         "optimiser": state.optimiser.state_dict(),
@@ -79,20 +96,21 @@ def save(state: State, path: Path) -> None:
         torch.save(held, temporary)
 
 
-def resume(path: Path, id: str, seed: int, device: str) -> State:
+def resume(path: Path, origin: Origin, device: str) -> State:
     """The training that `save` wrote.
 
     Raises:
-        InputError: there is none, or it is of another network or seed, or damaged.
+        InputError: there is none, or it comes from something else, or is damaged.
     """
     if not is_file(path):
         raise InputError(f"{path}: no training to resume")
     held = read_torch(path)
-    if not isinstance(held, dict) or not held.keys() >= {"id", "seed", *_HELD}:
+    if not isinstance(held, dict) or not held.keys() >= set(_HELD) or not isinstance(held["origin"], dict):
         raise InputError(f"{path}: no checkpoint of a training")
-    if (held["id"], held["seed"]) != (id, seed):
-        raise InputError(f"{path}: a training of {held['id']} with seed {held['seed']}, not of {id} with seed {seed}")
-    state = begin(id, seed, device)
+    for name, wanted in asdict(origin).items():
+        if held["origin"].get(name) != wanted:
+            raise InputError(f"{path}: a training with {name} {held['origin'].get(name)}, not {wanted}")
+    state = begin(origin, device)
     try:
         load_weights(state.network, held["network"], str(path))
         load_weights(state.average, held["average"], str(path))
@@ -112,8 +130,3 @@ def _fitting(held: dict[str, Any], state: State) -> dict[str, Any]:
     if [group.keys() for group in held["param_groups"]] != [group.keys() for group in wanted]:
         raise ValueError("its optimiser is another")
     return held
-
-
-def _state(id: str, seed: int, network: CompactUNet) -> State:
-    average = copy.deepcopy(network).requires_grad_(False).eval()
-    return State(id, seed, network, average, torch.optim.AdamW(network.parameters(), weight_decay=1e-3))

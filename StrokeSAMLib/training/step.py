@@ -13,7 +13,7 @@ from StrokeSAMLib.imaging.channels import brain_box
 from StrokeSAMLib.nets.devices import memory_errors
 from StrokeSAMLib.nets.precision import PRECISIONS, choose_precision
 from StrokeSAMLib.training.loss import dice_and_bce
-from StrokeSAMLib.training.state import State
+from StrokeSAMLib.training.state import Origin, State
 from StrokeSAMLib.training.synthesis import Anatomy, Patient, patient
 from StrokeSAMLib.training.team import Team
 
@@ -24,9 +24,9 @@ _MOST_GRADIENT = 1.0
 _SEEDS_APART = 10_000_000
 
 
-def nth_patient(id: str, seed: int, number: int, anatomies: Sequence[Anatomy]) -> Patient:
-    """The patient that the training of the network `id` with `seed` learns from, counted from 0."""
-    return patient(id, anatomies, _SEEDS_APART * seed + number)
+def nth_patient(origin: Origin, number: int, anatomies: Sequence[Anatomy]) -> Patient:
+    """The patient that a training learns from, counted from 0."""
+    return patient(origin.network, anatomies, _SEEDS_APART * origin.seed + number)
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def take_step(state: State, anatomies: Sequence[Anatomy], team: Team, among: Exe
 
     # Each by itself, since the boxes of their brains differ.
     def learn(number: int) -> tuple[float, Gradients]:
-        return _learn(state, nth_patient(state.id, state.seed, number, anatomies), team.device)
+        return _learn(state, nth_patient(state.origin, number, anatomies), team.device)
 
     state.set_rate()
     with memory_errors():
@@ -77,7 +77,7 @@ def _learn(state: State, case: Patient, device: torch.device) -> tuple[float, Gr
     precision = _precision(device.type)
     with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
         logits = state.network(channels.contiguous(memory_format=torch.channels_last_3d))
-    loss = dice_and_bce(logits, truth, state.id)
+    loss = dice_and_bce(logits, truth, state.origin.network)
     return float(loss.detach()), torch.autograd.grad(loss, list(state.network.parameters()))
 
 

@@ -39,6 +39,14 @@ class TestSimulated:
         assert "adc: resampled onto the grid of dwi" in found.warnings
         assert dice(found.mask, scan.image(scan.lesion)) > 0.8
 
+    @pytest.mark.parametrize("taken", ["dwi", "adc"])
+    def test_says_that_a_b0_was_taken_for_another_image(self, scan, taken):
+        images = {"dwi": scan.image(scan.dwi), "adc": scan.image(scan.adc)}
+        doubt = "is one of them the b = 0 image?"
+        assert not any(doubt in note for note in segment(images, "diffusion").warnings)
+        images[taken] = scan.image(scan.b0)
+        assert any(doubt in note for note in segment(images, "diffusion").warnings)
+
     def test_looks_at_a_b0_beside_an_adc(self, scan):
         images = {"dwi": scan.image(scan.dwi), "adc": scan.image(scan.adc)}
         dropped = scan.image(np.where(scan.lesion, 0.05 * scan.b0, scan.b0))

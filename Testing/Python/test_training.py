@@ -23,7 +23,7 @@ from StrokeSAMLib.nets.compact_unet import build
 from StrokeSAMLib.training import step
 from StrokeSAMLib.training.loop import Plan, train
 from StrokeSAMLib.training.loss import dice_and_bce
-from StrokeSAMLib.training.synthesis import Patient, read_anatomies
+from StrokeSAMLib.training.synthesis import Anatomy, Patient, read_anatomies
 
 
 @pytest.fixture
@@ -219,8 +219,14 @@ def test_what_cannot_be_resumed_is_said(tiny, tmp_path):
     with pytest.raises(InputError, match="no training to resume"):
         train(Plan("dwi-unet", resume=True), [], tmp_path, Monitor())
     train(Plan("dwi-unet", steps=1), [], tmp_path, Monitor())
-    with pytest.raises(InputError, match="dwi-unet with seed 1, not of dwi-unet with seed 2"):
-        train(Plan("dwi-unet", seed=2, resume=True), [], tmp_path, Monitor())
+    other = Anatomy("other", np.zeros((3, 2, 2, 2), np.float32), (3.0, 3.0, 3.0))
+    for id, seed, maps, wrong in (
+        ("ncct-unet", 1, [], "network dwi-unet, not ncct-unet"),
+        ("dwi-unet", 2, [], "seed 1, not 2"),
+        ("dwi-unet", 1, [other], "maps , not other [0-9a-f]{12}"),
+    ):
+        with pytest.raises(InputError, match=rf"checkpoint\.pt: a training with {wrong}"):
+            train(Plan(id, seed=seed, resume=True), maps, tmp_path, Monitor())
     whole = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     lacking = {key: value for key, value in whole.items() if key != "network"}
     for held, why in (

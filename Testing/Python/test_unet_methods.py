@@ -101,6 +101,15 @@ class TestDiffusion:
         assert dice(found.mask, on_dwi.mask) > 0.85
         assert "adc: values are in 10⁻³ mm²/s" in found.warnings
 
+    def test_where_the_adc_has_no_value_nothing_is_found_and_that_is_said(self, scan):
+        top = np.indices(scan.adc.shape)[0] > 20
+        adc = np.where(top, np.nan, scan.adc)
+        found = segment({"dwi": scan.image(scan.dwi), "adc": scan.image(adc)}, "dwi-unet")
+        mask = array(found.mask) > 0
+        assert np.count_nonzero(mask & top) * 0.0162 < 0.1
+        assert dice(found.mask, scan.image(scan.lesion | scan.small)) > 0.85
+        assert any(note.startswith("adc: no value in ") for note in found.warnings)
+
     def test_real_patient(self):
         dwi, b0 = real_image("dwi/subject01_dwi.nii.gz"), real_image("dwi/subject01_b0.nii.gz")
         found = segment({"dwi": dwi, "b0": b0}, "dwi-unet")

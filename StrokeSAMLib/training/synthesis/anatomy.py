@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.imaging.brain_ct import PLAUSIBLE_ML
 from StrokeSAMLib.imaging.folders import images_in
 from StrokeSAMLib.imaging.geometry import Spacing, array_spacing, canonical, same_grid, shrink
 from StrokeSAMLib.imaging.morphology import bounding_box, dilate, erode, largest_component
@@ -40,6 +42,11 @@ class Anatomy:
     def half_extent(self) -> np.ndarray:
         """Half the size (k, j, i) of the brain's bounding box, mm; the array is that box and a small margin."""
         return (np.asarray(self.tissue.shape[1:]) - 1 - 2 * _MARGIN) / 2 * np.asarray(self.spacing)
+
+    @property
+    def fingerprint(self) -> str:
+        """Its name and a hash of its maps: the same for the same brain."""
+        return f"{self.name} {hashlib.sha256(self.tissue.tobytes()).hexdigest()[:12]}"
 
 
 def read_anatomies(folder: Path) -> list[Anatomy]:
@@ -97,8 +104,12 @@ def _cropped(where: str, name: str, images: list[sitk.Image]) -> Anatomy:
     tissue *= brain
     if not brain.any():
         raise InputError(f"{where}: the tissue maps are empty")
+    cut = tissue[(slice(None), *bounding_box(brain))]
+    volume = brain.sum() * np.prod(spacing) / 1000
+    if min(cut.shape[1:]) < 2 or not PLAUSIBLE_ML[0] <= volume <= PLAUSIBLE_ML[1]:
+        raise InputError(f"{where}: no brain of an adult: {volume:.0f} ml in {cut.shape[1]} slices")
     around = [(0, 0), *[(_MARGIN, _MARGIN)] * 3]
-    return Anatomy(name, np.pad(tissue[(slice(None), *bounding_box(brain))], around).astype(np.float32), spacing)
+    return Anatomy(name, np.pad(cut, around).astype(np.float32), spacing)
 
 
 def _without_eyes(brain: np.ndarray, spacing: Spacing) -> np.ndarray:

@@ -78,7 +78,7 @@ def _old_infarcts(hu: np.ndarray, head: Head, csf: float, rng: np.random.Generat
 
 
 def _leukoaraiosis(hu: np.ndarray, head: Head, csf: float, rng: np.random.Generator) -> np.ndarray:
-    """White matter rarefied about the ventricles, on both sides alike, in patches."""
+    """White matter rarefied about the ventricles, on both sides, in patches that may differ."""
     deep = (np.abs(head.place) < np.array([0.5, 0.65, 0.5])[:, None, None, None]).all(0)
     near = np.clip(3 * gaussian((head.csf * deep).astype(np.float32), 6.0, head.spacing), 0, 1)
     patchy = patches(head, 25.0, between(rng, 0.3, 1.0), rng)

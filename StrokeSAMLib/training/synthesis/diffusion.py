@@ -49,9 +49,10 @@ def diffusion_scan(
     signals = _tissue(head, rng)
     _not_the_lesion(signals, head, rng)
     facts["adc_part"] = between(rng, *_INFARCT_ADC)
-    signals.adc = signals.adc * (1 - lesion.part * (1 - facts["adc_part"] * _varied(head, 0.06, rng)))
-    # CSF in the sulci of an infarct keeps its own diffusion.
-    signals.b0 = signals.b0 * (1 + lesion.part * (1 - head.csf) * (between(rng, *_INFARCT_B0) - 1))
+    # CSF in the sulci of an infarct keeps its own signal and diffusion.
+    part = lesion.part * (1 - head.csf)
+    signals.adc = signals.adc * (1 - part * (1 - facts["adc_part"] * _varied(head, 0.06, rng)))
+    signals.b0 = signals.b0 * (1 + part * (between(rng, *_INFARCT_B0) - 1))
     return *_scanned(signals, head, facts, rng), facts
 
 
@@ -114,7 +115,8 @@ def _leukoaraiosis(signals: _Signals, head: Head, rng: np.random.Generator) -> N
 
 
 def _bright_cortex(signals: _Signals, head: Head, rng: np.random.Generator) -> None:
-    """Cortex of limbic lobe and insula is brighter by T2, and a little lower in ADC, on both sides."""
+    """Cortex is brighter by T2, and a little lower in ADC, most of all that of limbic lobe and insula; here in patches
+    anywhere."""
     part = head.grey * patches(head, 30.0, between(rng, 0.2, 1.0), rng)
     signals.b0 = signals.b0 * (1 + part * between(rng, 0.05, 0.4))
     signals.adc = signals.adc * (1 - part * between(rng, 0.0, 0.10))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
 from StrokeSAMLib.imaging.geometry import Spacing
@@ -14,21 +12,24 @@ Shape = tuple[int, int, int]
 def smooth_noise(
     shape: Shape, cell_mm: float, spacing: Spacing, rng: np.random.Generator, count: int = 1
 ) -> np.ndarray:
-    """Normal noise on a lattice of `cell_mm`, interpolated: Float32 (count, k, j, i), standard deviation near 1."""
-    cells = [int(np.ceil(n * step / cell_mm)) + 2 for n, step in zip(shape, spacing, strict=True)]
-    field = rng.standard_normal((count, *cells), dtype=np.float32)
+    """Normal noise on a lattice of `cell_mm`, interpolated: Float32 (count, k, j, i), of standard deviation 1 in every
+    voxel. The lattice lies anywhere: its nodes are not at the same voxels in every field."""
+    along = [_interpolation(n, step / cell_mm, rng) for n, step in zip(shape, spacing, strict=True)]
+    field = rng.standard_normal((count, *(len(matrix) for matrix in along)), dtype=np.float32)
     # Axis by axis: three products of small matrices, many times faster than interpolating voxel by voxel.
-    for n, cell in zip(reversed(shape), reversed(cells), strict=True):
-        field = np.moveaxis(field @ _interpolation(cell, n), 3, 1)
-    # Linear interpolation averages: this restores the spread of the lattice's own values.
-    return 1.5 * field
+    for matrix in reversed(along):
+        field = np.moveaxis(field @ matrix, 3, 1)
+    return field
 
 
-@lru_cache(maxsize=256)
-def _interpolation(cells: int, count: int) -> np.ndarray:
-    """Linear interpolation of `cells` values to `count`, as a matrix (cells, count)."""
-    at = np.linspace(0, cells - 1, count)
-    return np.clip(1 - np.abs(np.arange(cells)[:, None] - at), 0, None).astype(np.float32)
+def _interpolation(count: int, step: float, rng: np.random.Generator) -> np.ndarray:
+    """Linear interpolation at `count` places, `step` cells apart, as a matrix (cells, count).
+
+    A mean of two values varies less than each: the columns are scaled to the spread of the lattice's own.
+    """
+    at = rng.random() + step * np.arange(count)
+    weights = np.clip(1 - np.abs(np.arange(int(at[-1]) + 2)[:, None] - at), 0, None)
+    return (weights / np.sqrt((weights**2).sum(0))).astype(np.float32)
 
 
 def chance(rng: np.random.Generator, probability: float) -> bool:

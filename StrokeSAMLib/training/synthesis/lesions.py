@@ -21,11 +21,11 @@ _TERRITORIES = (
     ((-0.05, 0.10, 0.14), (0.16, 0.16, 0.12), 0.5),  # thalamus
     ((-0.60, 0.50, 0.36), (0.28, 0.36, 0.34), 1.0),  # cerebellum
     ((-0.55, 0.12, 0.06), (0.35, 0.14, 0.12), 0.5),  # brainstem
-    ((0.20, 0.00, 0.50), (1.00, 1.20, 0.55), 1.5),  # anywhere
+    ((0.20, 0.00, 0.50), (1.00, 1.20, 0.55), 1.5),  # anywhere: the last, which holds every volume
 )
 _LACUNE_ML = (0.1, 1.8)
-# A hemisphere has some 550 ml: no infarct is all of it, and a territory's own size bounds its infarct.
-_MOST_OF_TERRITORY = 0.8
+# In units of `_within`: where an infarct begins.
+_INNER = 0.3
 _NOT_VENTRICLE = 0.75
 
 
@@ -68,9 +68,9 @@ def infarcts(
 
 def infarct(head: Head, side: int, volume_ml: float, rng: np.random.Generator) -> Lesion:
     """One infarct of about `volume_ml`, on the left (`side` 1) or the right (−1)."""
-    within = _within(head, side, rng)
+    within = _within(head, side, volume_ml, rng)
     allowed = (head.brain > 0.5) & (head.csf < _NOT_VENTRICLE)
-    seeds = np.flatnonzero(allowed & (within > 0.3))
+    seeds = np.flatnonzero(allowed & (within > _INNER))
     if not seeds.size:
         return no_lesion(head)
     grid = positions(head.shape, head.spacing)
@@ -81,12 +81,16 @@ def infarct(head: Head, side: int, volume_ml: float, rng: np.random.Generator) -
     fine = smooth_noise(head.shape, 2.5 * head.spacing[0], head.spacing, rng)[0]
     height = 1.5 * within - away + between(rng, 0.1, 0.5) * shape + between(rng, 0.0, 0.2) * fine
     voxels = volume_ml * 1000 / np.prod(head.spacing)
-    return _threshold(np.where(allowed, height, -np.inf), min(voxels, _MOST_OF_TERRITORY * seeds.size), rng)
+    return _threshold(np.where(allowed, height, -np.inf), voxels, rng)
 
 
-def _within(head: Head, side: int, rng: np.random.Generator) -> np.ndarray:
-    """1 in the middle of a territory, 0 at its border, down to −2 beyond and across the midline."""
-    weights = np.array([weight for *_, weight in _TERRITORIES])
+def _within(head: Head, side: int, volume_ml: float, rng: np.random.Generator) -> np.ndarray:
+    """1 in the middle of a territory that holds the volume, 0 at its border, down to −2 beyond and across the
+    midline."""
+    # The ellipsoid of radii 1 is about the brain.
+    brain_ml = head.brain.sum() * np.prod(head.spacing) / 1000
+    holds = [volume_ml <= brain_ml * np.prod(radii) for _, radii, _ in _TERRITORIES[:-1]]
+    weights = np.array([weight for *_, weight in _TERRITORIES]) * [*holds, True]
     centre, radii, _ = _TERRITORIES[rng.choice(len(_TERRITORIES), p=weights / weights.sum())]
     place = head.place * np.array([1, 1, side], np.float32)[:, None, None, None]
     distance = sum(((axis - c) / r) ** 2 for axis, c, r in zip(place, centre, radii, strict=True))

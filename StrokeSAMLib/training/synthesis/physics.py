@@ -77,7 +77,8 @@ def near_rim(head: Head, reach_mm: float) -> np.ndarray:
 
 def found_brain(head: Head, rng: np.random.Generator) -> np.ndarray:
     """The brain as a mask finds it, bool: too large here, too small there, at times with slices missing."""
-    error = between(rng, 0, 0.25) * smooth_noise(head.shape, 20.0, head.spacing, rng)[0]
+    # Bounded: neither islands far from the brain nor holes in it.
+    error = between(rng, 0, 0.2) * smooth_noise(head.shape, 20.0, head.spacing, rng)[0].clip(-1.7, 1.7)
     mask = gaussian(head.brain, 1.5, head.spacing) + error > between(rng, 0.35, 0.65)
     if chance(rng, 0.15):
         mask[: rng.integers(0, head.shape[0] // 3)] = False
