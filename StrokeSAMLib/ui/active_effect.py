@@ -50,7 +50,7 @@ class ActiveEffect:
         self._timer.setInterval(_POLL_MS)
         self._timer.connect("timeout()", self._onTimer)
         self._shortcuts: Shortcuts | None = None
-        self._observer: int | None = None
+        self._observed: list[tuple[Any, int]] = []
         editor = self.editor
         self.actions: dict[str, Callable[..., None]] = {
             "tool": lambda id: self._effect.setParameter("Tool", id),
@@ -76,7 +76,9 @@ class ActiveEffect:
             keys = {key: lambda id=id: self.actions["tool"](id) for key, id in _TOOL_KEYS.items()}
             keys |= {"Del": self.editor.delete, "Return": self._onEnter, "Enter": self._onEnter}
             self._shortcuts = Shortcuts(window, keys, self._onCancel)
-        self._observer = slicer.mrmlScene.AddObserver(slicer.mrmlScene.StartCloseEvent, self._onSceneClose)
+        self._observe(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneClose)
+        # Slicer tells an effect of another volume, but not of another segment.
+        self._observe(self._effect.parameterSetNode(), _EVENTS.ModifiedEvent, self._onNodeModified)
         self.onParameters()
         self.showViews()
 
@@ -88,8 +90,8 @@ class ActiveEffect:
         self._timer.disconnect("timeout()", self._onTimer)
         if self._shortcuts is not None:
             self._shortcuts.remove()
-        if self._observer is not None:
-            slicer.mrmlScene.RemoveObserver(self._observer)
+        for observed, tag in self._observed:
+            observed.RemoveObserver(tag)
         self.removeOverlays()
 
     def onParameters(self) -> None:
@@ -193,12 +195,19 @@ class ActiveEffect:
         return True
 
     def write(self, compose: Callable[[slicer.vtkOrientedImageData], None]) -> None:
+        if self._target() != self.editor.target:  # Slicer would write into what is selected
+            self.showMessage(_("Another segment is selected: nothing was written."))
+            return
         modifier = self._effect.defaultModifierLabelmap()
         compose(modifier)
         self._effect.saveStateForUndo()
         self._effect.modifySelectedSegmentByLabelmap(
             modifier, slicer.qSlicerSegmentEditorAbstractEffect.ModificationModeSet
         )
+
+    def _observe(self, observed: Any, event: int, heard: Callable[[Any, str], None]) -> None:
+        if observed is not None:
+            self._observed.append((observed, observed.AddObserver(event, heard)))
 
     def _target(self) -> Target | None:
         node = self._effect.parameterSetNode()
@@ -272,6 +281,11 @@ class ActiveEffect:
         id = self.editor.engine.id
         slicer.util.selectModule("StrokeSAM")
         slicer.util.getModuleWidget("StrokeSAM").showWeights(id)
+
+    def _onNodeModified(self, caller: Any, event: str) -> None:
+        if self._target() != self.editor.target:
+            self._pointer.cancel()
+            self.onParameters()
 
     def _onSceneClose(self, caller: Any, event: str) -> None:
         self._pointer.cancel()

@@ -72,7 +72,10 @@ class Host:
         return self.node.GetAttribute(f"StrokeSAM.{name}") or ""
 
     def setParameter(self, name, value):
+        was = self.node.GetDisableModifiedEvent()
+        self.node.SetDisableModifiedEvent(1)
         self.node.SetAttribute(f"StrokeSAM.{name}", value)
+        self.node.SetDisableModifiedEvent(was)
         self.effect.updateGUIFromMRML()
 
     def setParameterDefault(self, name, value):
@@ -108,8 +111,8 @@ class Host:
         self.logic.ModifySegmentByLabelmap(node, segment, labelmap, self.logic.ModificationModeSet, False, False)
 
     def select(self, segmentId):
+        """As the Segment Editor does: the node is all that an active effect can see it by."""
         self.node.SetSelectedSegmentID(segmentId)
-        self.effect.updateGUIFromMRML()
 
 
 class AbstractEffect:
@@ -326,6 +329,54 @@ def test_another_segment_and_back(effect, host, red, volume):
     assert prompts.children == [f"Box, slice {MIDDLE[0]}"]
 
 
+def test_another_segment_while_it_computes_is_not_written_to(effect, host, red, volume):
+    """Slicer writes into the segment that is selected, whichever it was that the prompts were set for."""
+    segmentation, first = host.node.GetSegmentationNode(), host.node.GetSelectedSegmentID()
+    second = segmentation.GetSegmentation().AddEmptySegment()
+    draw(effect, red, volume)
+    finish()
+    button("Both").send("clicked(bool)", False)
+    host.select(second)
+    finish()
+    assert host.undoStates == 0 and not segment_array(segmentation, second, volume).any()
+    draw(effect, red, volume)
+    button("Both").send("clicked(bool)", False)
+    finish()
+    assert segment_array(segmentation, second, volume).any() and not segment_array(segmentation, first, volume).any()
+
+
+def test_another_segment_that_is_not_told_of_is_not_written_to(effect, host, red, volume):
+    draw(effect, red, volume)
+    finish()
+    button("Both").send("clicked(bool)", False)
+    host.node.SetDisableModifiedEvent(1)
+    host.select(host.node.GetSegmentationNode().GetSegmentation().AddEmptySegment())
+    finish()
+    assert host.undoStates == 0 and not found(host).any()
+    assert any("Another segment is selected" in each.text for each in of_kind("QLabel"))
+
+
+def test_the_segment_removed_the_next_is_drawn_on(effect, host, red, volume):
+    segmentation = host.node.GetSegmentationNode().GetSegmentation()
+    first, second = host.node.GetSelectedSegmentID(), segmentation.AddEmptySegment()
+    draw(effect, red, volume)
+    finish()
+    segmentation.RemoveSegment(first)
+    host.select(second)
+    assert draw(effect, red, volume) == [True, True, True]
+    finish()
+    assert len(of_kind("QListWidget")[0].children) == 1
+
+
+def test_a_drag_over_the_choice_of_another_segment_draws_nothing(effect, host, red, volume):
+    interactor = Interactor()
+    interactor.position = (100, 100)
+    assert effect.processInteractionEvents(interactor, EVENTS.LeftButtonPressEvent, red)
+    host.select(host.node.GetSegmentationNode().GetSegmentation().AddEmptySegment())
+    assert not effect.processInteractionEvents(interactor, EVENTS.LeftButtonReleaseEvent, red)
+    assert not any(each.active for each in of_kind("Timer"))
+
+
 def test_refined_from_the_modules_panel(effect, host, red, volume):
     """By the method that `ui.segment_editor` calls: what the segment holds becomes a prompt."""
     inside = (slice(MIDDLE[0] - 1, MIDDLE[0] + 2), slice(None), slice(0, MIDDLE[2]))
@@ -439,6 +490,19 @@ def test_a_hundred_activations_leave_nothing(effect, scene, host, red, applicati
     assert not red.actors and not scene.HasObserver(scene.StartCloseEvent)
     assert [each for each in of_kind("Shortcut") if each.alive] == [application.editorsEscape]
     assert not any(each.active or each.slots for each in of_kind("Timer"))
+
+
+def test_left_it_hears_of_nothing_any_more(effect, host, monkeypatch):
+    from StrokeSAMLib.ui.active_effect import ActiveEffect
+
+    heard = []
+    effect.deactivate()
+    monkeypatch.setattr(ActiveEffect, "_onNodeModified", lambda *arguments: heard.append(arguments))
+    effect.activate()
+    host.node.Modified()
+    effect.deactivate()
+    host.node.Modified()
+    assert len(heard) == 1
 
 
 def test_registered_although_another_extension_has_a_folder_of_that_name(application, monkeypatch):
