@@ -99,7 +99,9 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
             self._active.showViews()
 
     def interactionNodeModified(self, interactionNode: Any) -> None:
-        """Placing a markup elsewhere does not end the effect, as it does by default."""
+        """Another mouse mode does not end the effect, as it does by default: meanwhile the mouse is not ours."""
+        if self._active is not None and interactionNode is not None:
+            self._active.onMouseMode(interactionNode)
 
     def createCursor(self, viewWidget: Any) -> qt.QCursor:
         from StrokeSAMLib.ui.resources import toolCursor

@@ -111,13 +111,16 @@ class ActiveEffect:
         self.showState()
 
     def onMouse(self, interactor: Any, eventId: int, viewWidget: Any) -> bool:
-        """A mouse event in a slice view; whether it was ours. With a modifier key it is Slicer's."""
+        """A mouse event in a slice view; whether it was ours. With a modifier key or in another mode it is Slicer's."""
         xy = tuple(float(n) for n in interactor.GetEventPosition())
         if eventId == _EVENTS.LeftButtonPressEvent:
+            node = self._effect.viewNode(viewWidget)
             modified = interactor.GetShiftKey() or interactor.GetControlKey() or interactor.GetAltKey()
-            if modified or self.editor.target is None or not self._effect.confirmCurrentSegmentVisible():
+            if modified or not _viewing(node.GetInteractionNode()) or self.editor.target is None:
                 return False
-            self._pointer.press(xy, self._effect.viewNode(viewWidget))
+            if not self._effect.confirmCurrentSegmentVisible():
+                return False
+            self._pointer.press(xy, node)
         elif not self._pointer.dragging:
             return False
         elif eventId == _EVENTS.MouseMoveEvent:
@@ -131,6 +134,14 @@ class ActiveEffect:
             return False
         self._holdEscape()
         return True
+
+    def onMouseMode(self, interactionNode: Any) -> None:
+        """What the mouse does may be another: adjust window and level, place a markup, or view again."""
+        if _viewing(interactionNode):
+            self._showCursor()  # Slicer has put its own in its place
+        elif self._pointer.dragging:
+            self._pointer.cancel()
+            self.showState()
 
     def draw(self, viewWidget: Any) -> None:
         """Bring one slice view in line."""
@@ -241,9 +252,14 @@ class ActiveEffect:
     def _setTool(self, tool: str) -> None:
         if tool != self._pointer.tool:
             self._pointer.tool = tool
-            for viewWidget in self._overlays:
-                viewWidget.sliceView().setViewCursor(toolCursor(tool))
-                viewWidget.sliceView().setDefaultViewCursor(toolCursor(tool))
+            self._showCursor()
+
+    def _showCursor(self) -> None:
+        cursor = toolCursor(self._pointer.tool)
+        for viewWidget in self._overlays:
+            if _viewing(self._effect.viewNode(viewWidget).GetInteractionNode()):
+                viewWidget.sliceView().setViewCursor(cursor)
+                viewWidget.sliceView().setDefaultViewCursor(cursor)
 
     def _holdEscape(self) -> None:
         if self._shortcuts is not None:
@@ -298,6 +314,11 @@ class ActiveEffect:
 
 
 _TOOL_KEYS = {"B": "box", "P": "positive", "N": "negative"}
+
+
+def _viewing(interactionNode: slicer.vtkMRMLInteractionNode | None) -> bool:
+    """Whether the mouse is the effect's: in any other mode a click places something, or adjusts window and level."""
+    return interactionNode is None or interactionNode.GetCurrentInteractionMode() == interactionNode.ViewTransform
 
 
 def _modified(segment: slicer.vtkSegment) -> int:

@@ -252,6 +252,40 @@ def test_the_mouse_with_a_modifier_or_another_button_is_slicers(effect, red):
     assert not effect.processInteractionEvents(Interactor(), EVENTS.LeftButtonPressEvent, three)
 
 
+@pytest.fixture
+def mouse(scene, effect):
+    """The interaction node, of which Slicer tells the effect."""
+    made = slicer.vtkMRMLInteractionNode()
+    made.SetSingletonTag("Singleton")
+    made = scene.AddNode(made)
+    made.AddObserver(EVENTS.ModifiedEvent, lambda caller, event: effect.interactionNodeModified(made))
+    return made
+
+
+@pytest.mark.parametrize("mode", ["Place", "AdjustWindowLevel"])
+def test_in_another_mouse_mode_the_mouse_is_slicers(effect, host, red, volume, mouse, mode):
+    mouse.SetCurrentInteractionMode(getattr(mouse, mode))
+    assert draw(effect, red, volume) == [False, False, False]
+    red.cursor = "Slicer's"
+    host.setParameter("Tool", "positive")
+    assert red.cursor == "Slicer's"
+    mouse.SetCurrentInteractionMode(mouse.ViewTransform)
+    assert red.cursor.arguments[0].children[0].endswith("ToolPositive.png")
+    assert draw(effect, red, volume) == [True, True, True]
+    finish()
+    assert len(of_kind("QListWidget")[0].children) == 1
+
+
+def test_another_mouse_mode_lets_go_of_what_is_dragged(effect, red, mouse):
+    interactor = Interactor()
+    interactor.position = (100, 100)
+    assert effect.processInteractionEvents(interactor, EVENTS.LeftButtonPressEvent, red)
+    mouse.SetCurrentInteractionMode(mouse.Place)
+    assert not effect.processInteractionEvents(interactor, EVENTS.LeftButtonReleaseEvent, red)
+    effect.deactivate()
+    mouse.SetCurrentInteractionMode(mouse.ViewTransform)
+
+
 def test_an_invisible_segment_is_not_drawn_on(effect, host, red, volume):
     host.visible = False
     assert draw(effect, red, volume)[0] is False
