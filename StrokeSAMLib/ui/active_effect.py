@@ -118,8 +118,8 @@ class ActiveEffect:
             modified = interactor.GetShiftKey() or interactor.GetControlKey() or interactor.GetAltKey()
             if modified or not _viewing(node.GetInteractionNode()) or self.editor.target is None:
                 return False
-            if not self._effect.confirmCurrentSegmentVisible():
-                return False
+            if self._effect.confirmCurrentSegmentVisible() != self._effect.ConfirmedWithoutDialog:
+                return True  # the dialog took the release: Slicer must not have a press without one, nor we
             self._pointer.press(xy, node)
         elif not self._pointer.dragging:
             return False

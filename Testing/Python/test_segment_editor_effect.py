@@ -61,9 +61,11 @@ class Interactor:
 class Host:
     """qSlicerSegmentEditorScriptedEffect, as far as the effect calls it, on Slicer's own logic."""
 
+    NotConfirmed, ConfirmedWithoutDialog, ConfirmedWithDialog = range(3)
+
     def __init__(self, scene, segmentation, volume, segmentId):
         self.node, self.logic = segment_editor(scene, segmentation, volume, segmentId)
-        self.effect, self.undoStates, self.visible = None, 0, True
+        self.effect, self.undoStates, self.confirmed = None, 0, self.ConfirmedWithoutDialog
 
     def parameterSetNode(self):
         return self.node
@@ -95,7 +97,7 @@ class Host:
         widget.actors.remove(actor)
 
     def confirmCurrentSegmentVisible(self):
-        return int(self.visible)
+        return self.confirmed
 
     def defaultModifierLabelmap(self):
         assert self.logic.ResetModifierLabelmapToDefault()
@@ -286,9 +288,16 @@ def test_another_mouse_mode_lets_go_of_what_is_dragged(effect, red, mouse):
     mouse.SetCurrentInteractionMode(mouse.ViewTransform)
 
 
-def test_an_invisible_segment_is_not_drawn_on(effect, host, red, volume):
-    host.visible = False
-    assert draw(effect, red, volume)[0] is False
+@pytest.mark.parametrize("answer", ["NotConfirmed", "ConfirmedWithDialog"])
+def test_a_press_that_asked_about_a_hidden_segment_draws_nothing(effect, host, red, volume, answer):
+    """Slicer's dialog took the release of the button: neither the effect nor Slicer may wait for it."""
+    host.confirmed = getattr(host, answer)
+    assert draw(effect, red, volume) == [True, False, False]
+    assert not any(each.active for each in of_kind("Timer"))
+    host.confirmed = host.ConfirmedWithoutDialog
+    assert draw(effect, red, volume) == [True, True, True]
+    finish()
+    assert len(of_kind("QListWidget")[0].children) == 1
 
 
 def test_keys_choose_tools_delete_and_propagate(effect, host, red, volume, application):
