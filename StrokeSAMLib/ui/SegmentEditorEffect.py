@@ -43,7 +43,7 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
             "volume; correct on any slice.<ul>"
             "<li><b>B, P, N</b>: box, point in the object, point out of it.</li>"
             "<li><b>Drag</b> a prompt to move it, <b>Delete</b> to delete it.</li>"
-            "<li><b>Enter</b> propagates up and down, <b>Esc</b> cancels.</li></ul>"
+            "<li><b>Enter</b> in a slice view propagates up and down, <b>Esc</b> cancels.</li></ul>"
             "The preview is an outline; propagation writes it into the segment. For research; not a medical device."
         )
 

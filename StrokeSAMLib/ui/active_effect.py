@@ -74,8 +74,7 @@ class ActiveEffect:
         window = slicer.util.mainWindow()
         if window is not None:
             keys = {key: lambda id=id: self.actions["tool"](id) for key, id in _TOOL_KEYS.items()}
-            keys |= {"Del": self.editor.delete, "Return": self._onEnter, "Enter": self._onEnter}
-            self._shortcuts = Shortcuts(window, keys, self._onCancel)
+            self._shortcuts = Shortcuts(window, keys | {"Del": self.editor.delete}, self._onCancel)
         self._observe(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneClose)
         # Slicer tells an effect of another volume, but not of another segment.
         self._observe(self._effect.parameterSetNode(), _EVENTS.ModifiedEvent, self._onNodeModified)
@@ -154,11 +153,16 @@ class ActiveEffect:
         viewWidget.sliceView().scheduleRender()
 
     def showViews(self) -> None:
-        """Draw in every slice view of the layout, which may be another."""
+        """Draw, and hear of Enter, in every slice view of the layout, which may be another."""
         self.removeOverlays()
         manager = slicer.app.layoutManager()
-        for name in manager.sliceViewNames() if manager is not None else ():
-            self.draw(manager.sliceWidget(name))
+        names = manager.sliceViewNames() if manager is not None else ()
+        views = [manager.sliceWidget(name) for name in names]
+        for each in views:
+            self.draw(each)
+        if self._shortcuts is not None:
+            enter = dict.fromkeys(("Return", "Enter"), self._onEnter)
+            self._shortcuts.setViews([each.sliceView() for each in views], enter)
 
     def removeOverlays(self) -> None:
         """Take all that was drawn out of the views."""

@@ -158,10 +158,8 @@ class EffectPanel:
         return _row(refine, avoid)
 
     def _propagationRow(self) -> Any:
-        self._directions = [
-            _button(text, _("Propagate through the slices, and write the result (Enter: both)"), self._propagate(id))
-            for id, text in _DIRECTIONS
-        ]
+        tip = _("Propagate through the slices, and write the result (Enter in a view: both)")
+        self._directions = [_button(text, tip, self._propagate(id)) for id, text in _DIRECTIONS]
         return _row(qt.QLabel(_("Propagate:")), *self._directions)
 
     def _propagate(self, direction: str) -> Callable[[], None]:

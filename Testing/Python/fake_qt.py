@@ -85,7 +85,7 @@ class KeySequence(str):
 class Shortcut(Widget):
     def __init__(self, key, window):
         super().__init__(key, window)
-        self.key = key
+        self.key, self.parent, self.context = key, window, 2  # Qt's default: in all of the window
 
 
 _WIDGETS = (
@@ -101,5 +101,5 @@ def make_module():
         setattr(qt, name, type(name, (Widget,), {}))
     qt.QPixmap, qt.QPainter = Pixmap, Painter
     qt.QTimer, qt.QShortcut, qt.QKeySequence = Timer, Shortcut, KeySequence
-    qt.Qt = types.SimpleNamespace(ToolButtonTextBesideIcon=2, CrossCursor=2)
+    qt.Qt = types.SimpleNamespace(ToolButtonTextBesideIcon=2, CrossCursor=2, WidgetWithChildrenShortcut=1)
     return qt

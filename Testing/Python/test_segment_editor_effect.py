@@ -319,6 +319,20 @@ def test_keys_choose_tools_delete_and_propagate(effect, host, red, volume, appli
     assert of_kind("QListWidget")[0].children == []
 
 
+def test_enter_is_ours_only_in_a_slice_view(effect, red, application, scene, volume):
+    """Elsewhere it ends what is typed into a number's field or a segment's name."""
+
+    def where():
+        enters = [each for each in of_kind("Shortcut") if each.alive and each.key in ("Return", "Enter")]
+        assert {each.context for each in enters} == {1}  # WidgetWithChildrenShortcut
+        return [(each.key, each.parent) for each in enters]
+
+    assert where() == [("Return", red), ("Enter", red)]
+    green = application.views["Green"] = SliceWidget(axial(scene, volume))
+    effect.layoutChanged()
+    assert where() == [("Return", red), ("Enter", red), ("Return", green), ("Enter", green)]
+
+
 def test_esc_is_ours_only_while_something_is_under_way(effect, red, volume, application):
     (ours,) = [each for each in of_kind("Shortcut") if each.key == "Esc" and each is not application.editorsEscape]
     assert application.editorsEscape.enabled and not ours.enabled
