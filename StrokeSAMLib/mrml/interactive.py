@@ -13,7 +13,7 @@ from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.mrml.contribution import Contribution
 from StrokeSAMLib.mrml.segments import SegmentWriter, labelmapForSegmentation, segmentLabelmap
 from StrokeSAMLib.mrml.space import flipped
-from StrokeSAMLib.mrml.tags import SESSION, readTag, writeTag
+from StrokeSAMLib.mrml.tags import SESSION, readTag, unnoticed, writeTag
 from StrokeSAMLib.mrml.terminology import INFARCT
 from StrokeSAMLib.mrml.volumes import imageFromOriented, worldTransform
 
@@ -157,16 +157,24 @@ class InteractiveSegment:
         self.segmentId = self._writer.write(
             labelmap, self.segmentationNode, self._volumeNode, self.segmentId, INFARCT, self._contribution
         )
-        saveSession(self.segmentationNode.GetSegmentation().GetSegment(self.segmentId), document(self.session))
+        saveSession(self.segmentationNode, self.segmentId, document(self.session))
         return self.segmentId
 
 
-def saveSession(segment: slicer.vtkSegment, made: Mapping[str, Any]) -> None:
-    """Keep a session's document in the segment's tag; one without actions removes the tag."""
-    if made["actions"]:
-        writeTag(segment, SESSION, made)
-    else:
-        segment.RemoveTag(SESSION)
+def saveSession(segmentationNode: slicer.vtkMRMLSegmentationNode, segmentId: str, made: Mapping[str, Any]) -> None:
+    """Keep a session's document in the segment's tag; one without actions removes the tag.
+
+    The segment holds what it held: what was undone in it can still be redone.
+    """
+    segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
+    before = segment.GetMTime()
+    with unnoticed(segment):
+        if made["actions"]:
+            writeTag(segment, SESSION, made)
+        elif segment.HasTag(SESSION):
+            segment.RemoveTag(SESSION)
+    if segment.GetMTime() != before:
+        segmentationNode.StorableModified()
 
 
 def savedSession(segment: slicer.vtkSegment) -> dict[str, Any] | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import slicer
@@ -16,6 +17,20 @@ def writeTag(segment: slicer.vtkSegment, name: str, document: Mapping[str, Any])
     """Keep `document` in the tag."""
     # In a file Slicer puts "|" between the tags and does not escape it.
     segment.SetTag(name, json.dumps(document, ensure_ascii=False, allow_nan=False).replace("|", "\\u007c"))
+
+
+@contextmanager
+def unnoticed(segment: slicer.vtkSegment) -> Iterator[None]:
+    """Change tags of the segment without its segmentation hearing of it: its history would drop what can be redone.
+
+    That there is something to save it does not hear either: call `StorableModified` of its node.
+    """
+    first = 1e9  # of all observers
+    tag = segment.AddObserver("ModifiedEvent", lambda caller, event: segment.GetCommand(tag).SetAbortFlag(1), first)
+    try:
+        yield
+    finally:
+        segment.RemoveObserver(tag)
 
 
 def readTag(segment: slicer.vtkSegment, name: str) -> Any | None:

@@ -125,6 +125,7 @@ class PromptEditor:
         """Work on another segment, or none: what is under way is cancelled, the segment's saved prompts are shown."""
         if target == self._target:
             return
+        self._save()  # Slicer's undo puts an older tag back, too
         self.reset()
         self._target = target
         if target is not None:
@@ -185,7 +186,7 @@ class PromptEditor:
         self.reset()
         self._target = target
         if target is not None and target.present:
-            saveSession(target.segment, {"actions": []})
+            saveSession(target.segmentationNode, target.segmentId, {"actions": []})
         self._view.showState()
 
     def select(self, number: int | None) -> None:
@@ -369,8 +370,7 @@ class PromptEditor:
                 self._worker.submit(Job(self._held.ahead))
             known = self.shown.notes if self.shown is not None else ()
             self.shown, self._document, self._carried = shown, shown.document, ()
-            if self._target.present:
-                saveSession(self._target.segment, shown.document)
+            self._save()
             if shown.notes != known:
                 self._view.showMessage("\n".join(shown.notes))
         if self.selected not in self.prompts:
@@ -378,6 +378,12 @@ class PromptEditor:
         if self._jobs == 0:
             self.running = ""
         self._view.showState()
+
+    def _save(self) -> None:
+        """Keep the session with its segment."""
+        target = self._target
+        if self.shown is not None and target is not None and target.present:
+            saveSession(target.segmentationNode, target.segmentId, self.shown.document)
 
     def _onSlice(self, k: int, edges: Any) -> None:
         self.live[k] = edges

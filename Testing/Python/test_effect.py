@@ -196,6 +196,20 @@ class TestWriting:
         view.logic.Undo()
         assert not found(target).any() and view.writes == 2
 
+    def test_a_prompt_that_writes_nothing_leaves_slicers_redo(self, boxed, view, target, volume):
+        boxed.propagate()
+        finish(boxed)
+        whole = found(target)
+        view.logic.Undo()
+        x, y, z = world_of(volume, MIDDLE[::-1])
+        boxed.add(Point((-x, -y, z)), ((0, 0, 1), (1, 0, 0)))
+        finish(boxed)
+        assert len(savedSession(target.segment)["actions"]) == 3 and view.logic.CanRedo()
+        view.logic.Redo()
+        assert (found(target) == whole).all() and whole.any()
+        boxed.clear()
+        assert savedSession(target.segment) is None and view.logic.CanUndo()
+
     def test_a_neighbour_outside_the_editable_area_survives(self, boxed, view, target, volume):
         neighbour = target.segmentationNode.GetSegmentation().AddEmptySegment("", "Neighbour")
         half = (slice(None), slice(None), slice(0, MIDDLE[2]))
@@ -272,6 +286,41 @@ class TestSavedPrompts:
         editor.apply()
         finish(editor)
         assert before.any() and found(target).sum() < before.sum()
+
+    def test_slicers_undo_does_not_take_prompts_away(self, editor, pointer, scene, view, target, volume):
+        draw_box(pointer, axial(scene, volume), volume)
+        editor.apply()
+        finish(editor)
+        draw = editor.shown.document["actions"]
+        editor.propagate()
+        finish(editor)
+        view.logic.Undo()
+        view.logic.Undo()
+        assert savedSession(target.segment)["actions"] == draw
+        after = editor.shown.document["actions"]
+        editor.setTarget(None)
+        assert savedSession(target.segment)["actions"] == after != draw and view.logic.CanRedo()
+
+    def test_are_something_to_save_once(self, editor, pointer, scene, target, volume, tmp_path):
+        """Slicer is not told of the change, but offers to save it."""
+        node = target.segmentationNode
+        node.AddDefaultStorageNode(str(tmp_path / "lesion.seg.nrrd"))
+
+        def modified():
+            found, written = node.GetModifiedSinceRead(), node.GetStorageNode().WriteData(node)
+            assert written and not node.GetModifiedSinceRead()
+            return found
+
+        modified()
+        draw_box(pointer, axial(scene, volume), volume)
+        finish(editor)
+        assert modified()
+        editor.setTarget(None)
+        editor.setTarget(target)
+        finish(editor)
+        assert not modified()
+        editor.clear()
+        assert modified()
 
     def test_of_another_volume_are_refused_and_kept(self, scene, editor, view, pointer, target, volume):
         draw_box(pointer, axial(scene, volume), volume)
