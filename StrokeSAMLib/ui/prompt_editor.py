@@ -304,9 +304,12 @@ class PromptEditor:
         except StrokeSAMError as error:
             self._view.showMessage(str(error))
             return
+        held = self._held
         if self.shown is None and not self._view.prepareEngine(opening.engineId):
             return
-        held = self._held
+        # Slicer goes on while packages are installed: by now it may be another segment, or another scene.
+        if held is not self._held or not self._usable():
+            return
 
         def work(monitor: Monitor) -> tuple[Any, Shown]:
             session = held.open(opening, monitor)

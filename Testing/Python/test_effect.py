@@ -387,6 +387,29 @@ class TestAtAnyMoment:
         finish(editor)
         assert "CT: the volume or its transform changed" in view.messages[-1] and not editor.prompts
 
+    @pytest.mark.parametrize("what", ["scene", "segment", "another", "none"])
+    def test_what_happens_while_packages_are_installed(self, scene, editor, view, target, volume, what):
+        """Slicer handles events meanwhile; the prompt was for the segment of before."""
+        segmentation = target.segmentationNode
+        other = Target(volume, segmentation, segmentation.GetSegmentation().AddEmptySegment())
+
+        def install(id):
+            if what == "scene":
+                scene.Clear(False)
+                editor.setTarget(None)  # as the effect does when the scene is closed
+            elif what == "segment":
+                segmentation.GetSegmentation().RemoveSegment(target.segmentId)
+            else:
+                editor.setTarget(other if what == "another" else None)
+            return True
+
+        view.prepareEngine = install
+        editor.add(Point((0, 0, 0)), ((0, 0, 1), (1, 0, 0)))
+        assert not editor.busy and editor.running == ""
+        finish(editor)
+        assert not editor.prompts and view.writes == 0
+        assert what != "another" or (editor.target == other and savedSession(other.segment) is None)
+
     def test_an_engine_that_cannot_be_had(self, editor, view, volume):
         finish(editor)
         view.ready = False
