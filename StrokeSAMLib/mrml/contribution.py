@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import slicer
 
+from StrokeSAMLib.mrml.labelmaps import Labelmap, boxOf, cropped, differing, erase, isEmpty, resampledTo
+
+# As many contents of a segment are remembered as Slicer's undo can bring back, and the one that they come before.
+_REMEMBERED = 6
+
 
 class Contribution:
-    """The voxels that a session added to one segment; what was painted by hand stays."""
+    """The voxels that a session added to one segment; what was painted by hand stays.
+
+    Slicer's undo may bring back an earlier content of the segment, with an earlier result of the session in it. So
+    several contents are remembered, each with what the session had added to it.
+    """
 
     def __init__(self) -> None:
-        self._added: slicer.vtkOrientedImageData | None = None
+        # Latest last: what the segment held, and what of it the session had added; None for nothing.
+        self._known: list[tuple[Labelmap | None, Labelmap | None]] = []
+        self._added: Labelmap | None = None
 
-    def adopt(self, labelmap: slicer.vtkOrientedImageData) -> None:
+    def adopt(self, labelmap: Labelmap) -> None:
         """Take what the segment holds as the session's own: it started from it."""
-        self._added = _copy(labelmap)
+        self._remember(labelmap, cropped(labelmap))
 
-    def fill(
-        self,
-        modifier: slicer.vtkOrientedImageData,
-        present: slicer.vtkOrientedImageData | None,
-        result: slicer.vtkOrientedImageData,
-    ) -> None:
-        """Make `modifier`, which is empty, the segment's new whole content.
+    def fill(self, modifier: Labelmap, present: Labelmap | None, result: Labelmap) -> None:
+        """Make `modifier`, which is empty, the segment's new whole content. After it is written, call `written`.
 
         Args:
             modifier: on the segmentation's grid; keeps its geometry.
@@ -30,43 +36,29 @@ class Contribution:
         """
         operations = slicer.vtkOrientedImageDataResample
         onGrid = resampledTo(modifier, result)
+        former = self._addedTo(modifier, present)
+        if not self._known:
+            self._remember(present, None)
         if present is not None and not isEmpty(present):
             operations.ModifyImage(modifier, resampledTo(modifier, present), operations.OPERATION_MAXIMUM)
-        if self._added is not None and not isEmpty(self._added):
-            _erase(modifier, resampledTo(modifier, self._added))
-        added = _copy(onGrid)
-        if not isEmpty(added):
-            _erase(added, modifier)
+        if former is not None and not isEmpty(former):
+            erase(modifier, resampledTo(modifier, former))
+        self._added = cropped(onGrid)
+        if not isEmpty(self._added):
+            erase(self._added, modifier)
             operations.ModifyImage(modifier, onGrid, operations.OPERATION_MAXIMUM)
-        self._added = added
 
+    def written(self, present: Labelmap | None) -> None:
+        """What `fill` composed is in the segment, as far as masking let it, which now holds `present`."""
+        self._remember(present, self._added)
 
-def isEmpty(labelmap: slicer.vtkOrientedImageData) -> bool:
-    """Whether a labelmap has no voxels, or none above 0."""
-    first, last = labelmap.GetExtent()[::2], labelmap.GetExtent()[1::2]
-    # Without voxels VTK calls the range 0 to 1.
-    return any(low > high for low, high in zip(first, last, strict=True)) or labelmap.GetScalarRange()[1] == 0
+    def _remember(self, content: Labelmap | None, added: Labelmap | None) -> None:
+        self._known = [*self._known, (None if content is None else cropped(content), added)][-_REMEMBERED:]
 
-
-def _erase(labelmap: slicer.vtkOrientedImageData, where: slicer.vtkOrientedImageData) -> None:
-    """Set `labelmap` to 0 where the other is above 0."""
-    operations = slicer.vtkOrientedImageDataResample
-    operations.ModifyImage(labelmap, where, operations.OPERATION_MASKING, None, 0.0, 0.0)
-
-
-def resampledTo(
-    grid: slicer.vtkOrientedImageData, labelmap: slicer.vtkOrientedImageData
-) -> slicer.vtkOrientedImageData:
-    """`labelmap` on the grid of `grid`, not interpolated; itself where its voxels lie on it already."""
-    operations = slicer.vtkOrientedImageDataResample
-    if operations.DoGeometriesMatch(labelmap, grid):
-        return labelmap
-    onGrid = slicer.vtkOrientedImageData()
-    operations.ResampleOrientedImageToReferenceOrientedImage(labelmap, grid, onGrid, False, False)
-    return onGrid
-
-
-def _copy(labelmap: slicer.vtkOrientedImageData) -> slicer.vtkOrientedImageData:
-    made = slicer.vtkOrientedImageData()
-    made.DeepCopy(labelmap)
-    return made
+    def _addedTo(self, grid: Labelmap, present: Labelmap | None) -> Labelmap | None:
+        """What the session had added to the content that `present` is, or comes from with the fewest changes."""
+        if len(self._known) < 2:
+            return self._known[0][1] if self._known else None
+        held = boxOf(present, grid)
+        # Of equals the latest.
+        return min(reversed(self._known), key=lambda known: differing(held, boxOf(known[0], grid)))[1]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import slicer
 
 from StrokeSAMLib.errors import StrokeSAMError
-from StrokeSAMLib.mrml.contribution import Contribution, resampledTo
+from StrokeSAMLib.mrml.contribution import Contribution
+from StrokeSAMLib.mrml.labelmaps import resampledTo
 from StrokeSAMLib.mrml.terminology import Term
 from StrokeSAMLib.mrml.volumes import labelmapForVolume
 
@@ -85,6 +86,8 @@ class SegmentWriter:
             segmentation.GetSegment(segmentId).SetTerminology(term.serialized())
         self.editorNode.SetSelectedSegmentID(segmentId)
         logic.ModifySegmentByLabelmap(segmentationNode, segmentId, modifier, logic.ModificationModeSet, False, False)
+        if contribution is not None:
+            contribution.written(segmentLabelmap(segmentationNode, segmentId))
         return segmentId
 
     def undo(self) -> None:

@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 from StrokeSAMLib.errors import StrokeSAMError
 from StrokeSAMLib.interactive.engines.registry import find_engine
 from StrokeSAMLib.jobs import Worker
-from StrokeSAMLib.mrml.contribution import isEmpty
+from StrokeSAMLib.mrml.labelmaps import isEmpty
 from StrokeSAMLib.mrml.segments import segmentLabelmap
 from StrokeSAMLib.ui.overlay import Overlay
 from StrokeSAMLib.ui.packages import ensure
@@ -209,16 +209,17 @@ class ActiveEffect:
             return False
         return True
 
-    def write(self, compose: Callable[[slicer.vtkOrientedImageData], None]) -> None:
+    def write(self, compose: Callable[[slicer.vtkOrientedImageData], None]) -> bool:
         if self._target() != self.editor.target:  # Slicer would write into what is selected
             self.showMessage(_("Another segment is selected: nothing was written."))
-            return
+            return False
         modifier = self._effect.defaultModifierLabelmap()
         compose(modifier)
         self._effect.saveStateForUndo()
         self._effect.modifySelectedSegmentByLabelmap(
             modifier, slicer.qSlicerSegmentEditorAbstractEffect.ModificationModeSet
         )
+        return True
 
     def _observe(self, observed: Any, event: int, heard: Callable[[Any, str], None]) -> None:
         if observed is not None:

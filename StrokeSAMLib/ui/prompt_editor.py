@@ -62,8 +62,8 @@ class View(Protocol):
     def prepareEngine(self, id: str) -> bool:
         """See to it that what the engine needs is installed; whether it is."""
 
-    def write(self, compose: Callable[[slicer.vtkOrientedImageData], None]) -> None:
-        """Save the state for undo, let `compose` fill an empty modifier labelmap, set the segment to it."""
+    def write(self, compose: Callable[[slicer.vtkOrientedImageData], None]) -> bool:
+        """Save the state for undo, let `compose` fill an empty modifier labelmap, set the segment to it; whether so."""
 
 
 class PromptEditor:
@@ -401,7 +401,8 @@ class PromptEditor:
             self._view.showMessage(str(error))
             return
         present = segmentLabelmap(target.segmentationNode, target.segmentId)
-        self._view.write(lambda modifier: self._contribution.fill(modifier, present, labelmap))
+        if self._view.write(lambda modifier: self._contribution.fill(modifier, present, labelmap)):
+            self._contribution.written(segmentLabelmap(target.segmentationNode, target.segmentId))
 
 
 def _said(error: BaseException) -> str:

@@ -32,3 +32,4 @@ class EditorWithoutQt:
         self.writes += 1
         node, segment = self.node.GetSegmentationNode(), self.node.GetSelectedSegmentID()
         self.logic.ModifySegmentByLabelmap(node, segment, modifier, self.logic.ModificationModeSet, False, False)
+        return True

@@ -210,6 +210,46 @@ class TestWriting:
         boxed.clear()
         assert savedSession(target.segment) is None and view.logic.CanUndo()
 
+    @pytest.fixture
+    def corrected(self, boxed, target, volume):
+        """Written, corrected, written: and what was written each time."""
+        boxed.propagate()
+        finish(boxed)
+        first = found(target)
+        x, y, z = world_of(volume, (MIDDLE[2] + 5, MIDDLE[1], MIDDLE[0]))
+        boxed.add(Point((-x, -y, z), positive=False), ((0, 0, 1), (1, 0, 0)))
+        boxed.propagate()
+        finish(boxed)
+        second = found(target)
+        assert (first & ~second).any()
+        return first, second
+
+    def test_after_slicers_undo_the_former_result_is_replaced(self, boxed, corrected, view, target):
+        first, second = corrected
+        view.logic.Undo()
+        assert (found(target) == first).all()
+        boxed.apply()
+        finish(boxed)
+        assert (found(target) == second).all()
+        view.logic.Undo()
+        view.logic.Undo()
+        assert not found(target).any()
+        boxed.apply()
+        finish(boxed)
+        assert (found(target) == second).all()
+
+    @pytest.mark.parametrize("undone", [False, True])
+    def test_what_is_painted_where_it_once_was_stays(self, boxed, corrected, view, target, volume, undone):
+        first, second = corrected
+        if undone:
+            view.logic.Undo()
+        painted = np.zeros_like(first)
+        painted[tuple(np.argwhere(~first if undone else first & ~second)[0])] = True
+        paint(target.segmentationNode, target.segmentId, volume, painted)
+        boxed.apply()
+        finish(boxed)
+        assert (found(target) == (second | painted)).all()
+
     def test_a_neighbour_outside_the_editable_area_survives(self, boxed, view, target, volume):
         neighbour = target.segmentationNode.GetSegmentation().AddEmptySegment("", "Neighbour")
         half = (slice(None), slice(None), slice(0, MIDDLE[2]))
