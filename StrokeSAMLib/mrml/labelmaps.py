@@ -75,3 +75,9 @@ def differing(first: Box, second: Box) -> int:
         at = tuple(slice(a, a + n) for a, n in zip(start - low, voxels.shape, strict=True))
         whole[at] ^= voxels
     return int(np.count_nonzero(whole))
+
+
+def fingerprint(labelmap: Labelmap) -> int:
+    """A number that is another where the labelmap holds other voxels; that there are more empty ones around is none."""
+    box, origin = boxOf(labelmap, labelmap), labelmap.GetOrigin()
+    return hash((box.voxels.tobytes(), box.voxels.shape, box.start, origin, labelmap.GetSpacing()))

@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 from StrokeSAMLib.errors import StrokeSAMError
 from StrokeSAMLib.interactive.engines.registry import find_engine
 from StrokeSAMLib.jobs import Worker
-from StrokeSAMLib.mrml.labelmaps import isEmpty
+from StrokeSAMLib.mrml.labelmaps import fingerprint, isEmpty
 from StrokeSAMLib.mrml.segments import segmentLabelmap
 from StrokeSAMLib.ui.overlay import Overlay
 from StrokeSAMLib.ui.packages import ensure
@@ -42,7 +42,7 @@ class ActiveEffect:
         self._overlays: dict[Any, Overlay] = {}
         self._range: tuple[int | None, int | None] = (None, None)
         self._avoiding = False
-        self._avoided: dict[str, int] = {}
+        self._avoided: dict[str, int] = {}  # contents by segment
         self._sliceCount = -1
         self.editor = PromptEditor(self, worker, engines)
         self._pointer = Pointer(self.editor)
@@ -242,7 +242,7 @@ class ActiveEffect:
         self.editor.propagate(direction=direction, first=first, last=last)
 
     def _otherSegments(self) -> dict[str, int]:
-        """The visible segments but the selected one, those that hold something; and when each was last changed."""
+        """The visible segments but the selected one, those that hold something; and what distinguishes that."""
         target = self.editor.target
         display = target.segmentationNode.GetDisplayNode() if target is not None else None
         if display is None:
@@ -250,9 +250,9 @@ class ActiveEffect:
         visible = vtk.vtkStringArray()
         display.GetVisibleSegmentIDs(visible)
         others = {visible.GetValue(n) for n in range(visible.GetNumberOfValues())} - {target.segmentId}
-        segmentation = target.segmentationNode.GetSegmentation()
-        held = (id for id in sorted(others) if not isEmpty(segmentLabelmap(target.segmentationNode, id)))
-        return {id: _modified(segmentation.GetSegment(id)) for id in held}
+        # Not by when they were changed: segments share a labelmap, so that what we write changes that of all.
+        held = {id: segmentLabelmap(target.segmentationNode, id) for id in sorted(others)}
+        return {id: fingerprint(labelmap) for id, labelmap in held.items() if not isEmpty(labelmap)}
 
     def _setTool(self, tool: str) -> None:
         if tool != self._pointer.tool:
@@ -324,8 +324,3 @@ _TOOL_KEYS = {"B": "box", "P": "positive", "N": "negative"}
 def _viewing(interactionNode: slicer.vtkMRMLInteractionNode | None) -> bool:
     """Whether the mouse is the effect's: in any other mode a click places something, or adjusts window and level."""
     return interactionNode is None or interactionNode.GetCurrentInteractionMode() == interactionNode.ViewTransform
-
-
-def _modified(segment: slicer.vtkSegment) -> int:
-    labelmap = segment.GetRepresentation("Binary labelmap")
-    return 0 if labelmap is None else labelmap.GetMTime()

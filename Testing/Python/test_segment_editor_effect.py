@@ -508,6 +508,30 @@ def test_other_visible_segments_are_where_it_is_not(effect, host, red, volume):
     assert found(host).any() and not found(host)[half].any()
 
 
+@pytest.fixture
+def beside(host, volume):
+    """Another segment: the left half."""
+    segmentation = host.node.GetSegmentationNode()
+    neighbour = segmentation.GetSegmentation().AddEmptySegment("", "Neighbour")
+    paint(segmentation, neighbour, volume, (slice(None), slice(None), slice(0, MIDDLE[2])))
+    return neighbour
+
+
+def test_what_it_writes_itself_changes_no_other_segment(effect, host, red, volume, beside):
+    """Segments share a labelmap: one that is written changes that of all, but not what the others hold."""
+    of_kind("QCheckBox")[0].send("toggled(bool)", True)
+    draw(effect, red, volume)
+    for _ in range(3):
+        button("Both").send("clicked(bool)", False)
+        finish()
+    editor = effect.promptEditor
+    assert found(host).any() and list(editor.prompts) == [1, 2]
+    paint(host.node.GetSegmentationNode(), beside, volume, (slice(None), slice(None), slice(0, MIDDLE[2] + 2)))
+    button("Both").send("clicked(bool)", False)
+    finish()
+    assert len(editor.prompts) == 2 and list(editor.prompts) != [1, 2]  # another mask: it was changed
+
+
 def test_the_main_thread_is_never_held_for_long(effect, host, scene, application):
     """On a volume of 512 × 512 × 40: never for longer than Slicer itself to make a labelmap and to take one."""
     values = np.random.default_rng(0).normal(40, 5, (40, 512, 512)).astype(np.int16)
