@@ -12,6 +12,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
+import qt
 import slicer
 import vtk
 
@@ -32,14 +33,34 @@ def dice(first, second):
 
 
 def waitFor(condition, seconds=30):
-    """Let Slicer work until `condition` holds; the longest that the main thread did not answer, seconds."""
-    end, longest, before = time.monotonic() + seconds, 0.0, time.monotonic()
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError("waited too long")
-        slicer.app.processEvents()
+    """Let Slicer work until `condition` holds; the longest that the main thread did not answer, seconds.
+
+    In Qt's own loop, where timers and what is to be deleted have their turn as when nobody waits.
+    """
+    loop, timer = qt.QEventLoop(), qt.QTimer()
+    end, longest, before, held = time.monotonic() + seconds, 0.0, time.monotonic(), False
+
+    def look():
+        nonlocal longest, before, held
         now = time.monotonic()
         longest, before = max(longest, now - before), now
+        try:
+            held = condition()
+        except BaseException:
+            loop.quit()  # an error in a slot is printed, and ends nothing
+            raise
+        if held or now > end:
+            loop.quit()
+
+    timer.setInterval(5)
+    timer.connect("timeout()", look)
+    timer.start()
+    # Of the two names Qt's versions have one each.
+    (getattr(loop, "exec_", None) or loop.exec)()
+    timer.stop()
+    timer.disconnect("timeout()", look)
+    if not held:
+        raise AssertionError("waited too long, or could not look")
     return longest
 
 
@@ -119,6 +140,23 @@ class InSlicer(unittest.TestCase):
         vtk.vtkMatrix4x4.Invert(widget.mrmlSliceNode().GetXYToRAS(), inverse)
         return tuple(round(n) for n in inverse.MultiplyPoint((*ras, 1.0))[:2])
 
+    def answering(self, button):
+        """Click this button of the next question that Slicer asks; a list with its text, once it has asked."""
+        asked, timer = [], qt.QTimer()
+
+        def look():
+            box = qt.QApplication.activeModalWidget()
+            if box is not None and box.className() == "ctkMessageBox":
+                timer.stop()
+                asked.append(box.text)
+                box.button(button).click()
+
+        timer.setInterval(50)
+        timer.connect("timeout()", look)
+        timer.start()
+        self.addCleanup(timer.stop)
+        return asked
+
     def drag(self, widget, first, second):
         slicer.util.clickAndDrag(widget, start=first, end=second, steps=10)
 
@@ -129,8 +167,9 @@ class InSlicer(unittest.TestCase):
         self.drag(widget, *corners)
         return widget
 
-    def found(self, segmentationNode, volumeNode):
-        return slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, self.segmentId, volumeNode) > 0
+    def found(self, segmentationNode, volumeNode, segmentId=None):
+        segmentId = segmentId or self.segmentId
+        return slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, volumeNode) > 0
 
     def shoot(self, name):
         if SCREENSHOTS:
@@ -206,6 +245,67 @@ class InSlicer(unittest.TestCase):
         np.testing.assert_array_equal(self.found(segmentationNode, volumeNode), found)
         kept = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, neighbour, volumeNode)
         np.testing.assert_array_equal(kept, half)
+
+    def test_another_segment_selected_while_it_is_active(self):
+        volumeNode = self.makeVolume()
+        segmentationNode = self.openEffect(volumeNode)
+        segmentation = segmentationNode.GetSegmentation()
+        self.drawBox(volumeNode)
+        self.idle()
+        second = segmentation.AddEmptySegment("", "Other")
+        self.editor.setCurrentSegmentID(second)
+        slicer.app.processEvents()
+        self.assertEqual(self.editor.activeEffect().name, "StrokeSAM")
+        self.assertEqual(self.prompts.target.segmentId, second)
+        self.assertFalse(self.prompts.prompts)
+        self.drawBox(volumeNode)
+        self.prompts.propagate()
+        self.idle()
+        self.assertGreater(dice(self.found(segmentationNode, volumeNode, second), ball()), 0.8)
+        self.assertFalse(self.found(segmentationNode, volumeNode).any())
+        segmentation.RemoveSegment(second)
+        self.editor.setCurrentSegmentID(self.segmentId)
+        slicer.app.processEvents()
+        self.assertEqual(len(self.prompts.prompts), 1)  # the first's own, from its tag
+        self.prompts.propagate()
+        self.idle()
+        self.assertGreater(dice(self.found(segmentationNode, volumeNode), ball()), 0.8)
+
+    def test_in_another_mouse_mode_the_mouse_is_slicers(self):
+        volumeNode = self.makeVolume()
+        self.openEffect(volumeNode)
+        mouse = slicer.app.applicationLogic().GetInteractionNode()
+        display = volumeNode.GetScalarVolumeDisplayNode()
+        before = display.GetWindow(), display.GetLevel()
+        try:
+            mouse.SetCurrentInteractionMode(mouse.AdjustWindowLevel)
+            self.drawBox(volumeNode)
+            self.assertEqual(self.editor.activeEffect().name, "StrokeSAM")
+            self.assertNotEqual((display.GetWindow(), display.GetLevel()), before)
+            self.assertFalse(self.prompts.busy or self.prompts.prompts)
+            mouse.SetCurrentInteractionMode(mouse.Place)
+            self.drawBox(volumeNode)
+            self.assertFalse(self.prompts.busy or self.prompts.prompts)
+        finally:
+            mouse.SetCurrentInteractionMode(mouse.ViewTransform)
+        self.drawBox(volumeNode)
+        self.idle()
+        self.assertEqual(len(self.prompts.prompts), 1)
+
+    def test_a_hidden_segment_is_asked_about(self):
+        volumeNode = self.makeVolume()
+        segmentationNode = self.openEffect(volumeNode)
+        display = segmentationNode.GetDisplayNode()
+        display.SetSegmentVisibility(self.segmentId, False)
+        for button, visible in ((qt.QMessageBox.Cancel, False), (qt.QMessageBox.Yes, True)):
+            asked = self.answering(button)
+            self.drawBox(volumeNode)
+            self.assertEqual(len(asked), 1)
+            self.assertEqual(bool(display.GetSegmentVisibility(self.segmentId)), visible)
+            self.assertFalse(self.prompts.busy or self.prompts.prompts)
+        self.drawBox(volumeNode)
+        self.idle()
+        self.assertEqual(len(self.prompts.prompts), 1)
 
     def test_cancelled_and_closed_while_it_propagates(self):
         volumeNode = self.makeVolume()
