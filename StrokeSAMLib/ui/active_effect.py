@@ -89,6 +89,7 @@ class ActiveEffect:
         self._timer.disconnect("timeout()", self._onTimer)
         if self._shortcuts is not None:
             self._shortcuts.remove()
+            self._shortcuts = None  # what waited for packages goes on after this
         for observed, tag in self._observed:
             observed.RemoveObserver(tag)
         self.removeOverlays()

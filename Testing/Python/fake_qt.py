@@ -87,6 +87,10 @@ class Shortcut(Widget):
         super().__init__(key, window)
         self.key, self.parent, self.context = key, window, 2  # Qt's default: in all of the window
 
+    def setEnabled(self, enabled):
+        assert self.alive, "a destroyed shortcut"
+        self.enabled = enabled
+
 
 _WIDGETS = (
     *("QWidget", "QLabel", "QComboBox", "QListWidget", "QPushButton", "QToolButton", "QCheckBox", "QSpinBox"),

@@ -586,6 +586,16 @@ def test_left_it_hears_of_nothing_any_more(effect, host, monkeypatch):
     assert len(heard) == 1
 
 
+def test_left_while_packages_are_installed(effect, red, volume, application, monkeypatch):
+    """Slicer handles events meanwhile; what waited goes on when the effect is no more."""
+    from StrokeSAMLib.ui import active_effect
+
+    monkeypatch.setattr(active_effect, "ensure", lambda packages: effect.deactivate())
+    draw(effect, red, volume)
+    assert [each for each in of_kind("Shortcut") if each.alive] == [application.editorsEscape]
+    assert not red.actors and not any(each.active for each in of_kind("Timer"))
+
+
 def test_registered_although_another_extension_has_a_folder_of_that_name(application, monkeypatch):
     """Slicer takes a module of the folder's name for the effect's: there must be none when it looks."""
     seen = []
