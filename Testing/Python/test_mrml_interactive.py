@@ -130,6 +130,15 @@ class TestWhatIsThereAlready:
         session.apply()
         assert not segment_array(session.segmentationNode, segment, volume)[MIDDLE]
 
+    def test_undo_in_the_segmentation_and_the_same_result(self, logic, session, volume):
+        session.propagate()
+        segment = session.apply()
+        session.addPoint(world_of(volume, MIDDLE[::-1]), positive=False)
+        session.apply()
+        logic.writer.undo()
+        session.apply()
+        np.testing.assert_array_equal(segment_array(session.segmentationNode, segment, volume), session.mask())
+
     def test_refining_what_a_segment_holds(self, logic, session, volume):
         session.propagate()
         segment = session.apply()
