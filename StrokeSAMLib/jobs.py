@@ -2,12 +2,16 @@
 
 The worker touches neither MRML nor Qt. Its messages wait in a queue until the caller's own thread asks for them
 with `Worker.poll` (from a timer in Slicer), so every callback runs on the thread that polls.
+
+Slicer's main thread holds Python's global interpreter lock while it waits in Qt's event loop, so the worker goes on
+only while Python on the main thread gives the lock up. `Worker.poll` can therefore wait: asleep, with the lock free.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,6 +53,7 @@ class Worker:
         self._messages: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._pending: list[Job] = []
+        self._ended = 0
 
     def submit(self, job: Job) -> Job:
         """Queue `job` and return it; the thread starts with the first job."""
@@ -63,11 +68,16 @@ class Worker:
         """Whether a job is waiting, running, or done but not yet polled."""
         return bool(self._pending)
 
-    def poll(self) -> None:
-        """Run, on this thread, the callbacks that the worker has asked for since the last call."""
+    def poll(self, patience: float = 0.0) -> None:
+        """Run, on this thread, the callbacks that the worker has asked for since the last call.
+
+        With `patience`, seconds, wait so long for more of them, unless a job ends: see the top of this file.
+        """
+        end, ended = time.monotonic() + patience, self._ended
         while True:
+            wait = 0.0 if self._ended != ended else max(end - time.monotonic(), 0.0)
             try:
-                message = self._messages.get_nowait()
+                message = self._messages.get(timeout=wait)
             except queue.Empty:
                 return
             message()
@@ -112,4 +122,5 @@ class Worker:
 
     def _close(self, job: Job, outcome: Callable[[], None]) -> None:
         self._pending.remove(job)
+        self._ended += 1
         outcome()

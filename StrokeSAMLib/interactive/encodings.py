@@ -107,9 +107,15 @@ class Encodings:
             self._ahead.stop(wait)
             self._ahead = None
 
+    @property
+    def encodes_ahead(self) -> bool:
+        """Whether slices are being encoded in the background."""
+        return not self.wait_ahead(timeout=0.0)
+
     def wait_ahead(self, timeout: float | None = None) -> bool:
         """Wait until everything is encoded that will be; whether it is."""
-        return self._ahead is None or self._ahead.wait(timeout)
+        ahead = self._ahead  # another thread may stop it meanwhile
+        return ahead is None or ahead.wait(timeout)
 
 
 def _cache_of(engine: Engine) -> FeatureCache:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import qt
 import slicer
 import vtk
 from slicer.i18n import tr as _
@@ -18,13 +17,13 @@ from StrokeSAMLib.mrml.segments import segmentLabelmap
 from StrokeSAMLib.ui.overlay import Overlay
 from StrokeSAMLib.ui.packages import ensure
 from StrokeSAMLib.ui.pointer import Pointer
+from StrokeSAMLib.ui.polling import Polling
 from StrokeSAMLib.ui.prompt_editor import PromptEditor, Target
 from StrokeSAMLib.ui.prompt_session import EngineChoice, Engines
 from StrokeSAMLib.ui.prompt_text import describe, engineStatus
 from StrokeSAMLib.ui.resources import toolCursor
 from StrokeSAMLib.ui.shortcuts import Shortcuts
 
-_POLL_MS = 30
 _EVENTS = vtk.vtkCommand
 
 
@@ -46,9 +45,7 @@ class ActiveEffect:
         self._sliceCount = -1
         self.editor = PromptEditor(self, worker, engines)
         self._pointer = Pointer(self.editor)
-        self._timer = qt.QTimer()
-        self._timer.setInterval(_POLL_MS)
-        self._timer.connect("timeout()", self._onTimer)
+        self._polling = Polling(self.editor)
         self._shortcuts: Shortcuts | None = None
         self._observed: list[tuple[Any, int]] = []
         editor = self.editor
@@ -85,8 +82,7 @@ class ActiveEffect:
         """The user left it: nothing of it stays but what is written, and saved with the segment."""
         self._pointer.cancel()
         self.editor.setTarget(None)
-        self._timer.stop()
-        self._timer.disconnect("timeout()", self._onTimer)
+        self._polling.end()
         if self._shortcuts is not None:
             self._shortcuts.remove()
             self._shortcuts = None  # what waited for packages goes on after this
@@ -192,7 +188,7 @@ class ActiveEffect:
             self._sliceCount = shown.count
             self._panel.showRange(shown.count)
         if editor.busy:
-            self._timer.start()
+            self._polling.wake()
         self._holdEscape()
         self._drawAll()
 
@@ -312,11 +308,6 @@ class ActiveEffect:
     def _onSceneClose(self, caller: Any, event: str) -> None:
         self._pointer.cancel()
         self.editor.setTarget(None)
-
-    def _onTimer(self) -> None:
-        self.editor.poll()
-        if not self.editor.busy:
-            self._timer.stop()
 
 
 _TOOL_KEYS = {"B": "box", "P": "positive", "N": "negative"}

@@ -233,9 +233,9 @@ class LesionPanel:
         except StrokeSAMError as error:
             self._view.showMessage(str(error))
 
-    def poll(self) -> None:
-        """Hear of the worker's progress and results."""
-        self._worker.poll()
+    def poll(self, patience: float = 0.0) -> None:
+        """Hear of the worker's progress and results, waiting `patience` seconds for them."""
+        self._worker.poll(patience)
 
     def close(self) -> None:
         """End the worker: the module goes."""

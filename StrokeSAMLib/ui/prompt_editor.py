@@ -103,8 +103,8 @@ class PromptEditor:
 
     @property
     def busy(self) -> bool:
-        """Whether work is under way, and `poll` must be called."""
-        return self._worker.busy
+        """Whether work is under way, slices encoded ahead too, and `poll` must be called."""
+        return self._worker.busy or self._held.encodesAhead
 
     @property
     def target(self) -> Target | None:
@@ -156,9 +156,9 @@ class PromptEditor:
         self._held.close()
         self._forget()
 
-    def poll(self) -> None:
-        """Hear of the worker's progress and results."""
-        self._worker.poll()
+    def poll(self, patience: float = 0.0) -> None:
+        """Hear of the worker's progress and results, waiting `patience` seconds for them."""
+        self._worker.poll(patience)
         if self._drawn != len(self.live):  # once, however many slices came
             self._drawn = len(self.live)
             self._view.showState()

@@ -130,7 +130,7 @@ class Engines:
 
 
 class Held:
-    """The session of one segment, if it is open yet. On the worker's thread, but for `close`."""
+    """The session of one segment, if it is open yet. On the worker's thread, but where it says."""
 
     def __init__(self, engines: Engines):
         self._engines = engines
@@ -153,6 +153,11 @@ class Held:
             session = self._session.session
             slices = [k for k in session.prompt_slices().values() if k is not None]
             session.encodings.encode_ahead(slices[0] if slices else len(session.stack) // 2)
+
+    @property
+    def encodesAhead(self) -> bool:
+        """Whether slices are being encoded in the background. From any thread."""
+        return self._session is not None and self._session.session.encodings.encodes_ahead
 
     def close(self) -> None:
         """End what runs in the background, without waiting for it. From any thread."""

@@ -165,9 +165,9 @@ class WeightsPanel:
             self._job.cancel()
             self._view.showProgress(0.0, "cancelling")
 
-    def poll(self) -> None:
-        """Hear of the worker's progress and results."""
-        self._worker.poll()
+    def poll(self, patience: float = 0.0) -> None:
+        """Hear of the worker's progress and results, waiting `patience` seconds for them."""
+        self._worker.poll(patience)
 
     def close(self) -> None:
         """End the worker: the module goes."""

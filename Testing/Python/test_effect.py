@@ -1,5 +1,6 @@
 """The effect without Qt: mouse, prompts, previews and writing, with real MRML and Slicer's own segment editor logic."""
 
+import threading
 import time
 
 import numpy as np
@@ -14,6 +15,7 @@ from editor_without_qt import EditorWithoutQt  # noqa: E402
 from nodes import ROTATION, add_linear_transform, add_volume, segment_array, world_of  # noqa: E402
 
 from StrokeSAMLib.interactive import Box, Point  # noqa: E402
+from StrokeSAMLib.interactive.engines.random_walker import RandomWalker  # noqa: E402
 from StrokeSAMLib.jobs import Worker  # noqa: E402
 from StrokeSAMLib.mrml.interactive import savedSession  # noqa: E402
 from StrokeSAMLib.ui.overlay import Overlay  # noqa: E402
@@ -171,6 +173,24 @@ class TestMouse:
         pointer.cancel()
         pointer.release((200, 200))
         assert not pointer.dragging and not editor.prompts
+
+    def test_busy_while_slices_are_encoded_ahead(self, scene, editor, pointer, volume, monkeypatch):
+        """Else the timer would stop, and with it the encoding."""
+        go, encode, encoded = threading.Event(), RandomWalker.encode, []
+
+        def slow(engine, *slice):
+            encoded.append(slice)
+            assert len(encoded) == 1 or go.wait(20)
+            return encode(engine, *slice)
+
+        monkeypatch.setattr(RandomWalker, "encode", slow)
+        draw_box(pointer, axial(scene, volume), volume)
+        while editor._worker.busy:
+            editor.poll(patience=1.0)
+        assert editor.shown.outlines and editor.running == "" and editor.busy
+        go.set()
+        finish(editor)
+        assert len(encoded) == editor.shown.count
 
 
 class TestWriting:

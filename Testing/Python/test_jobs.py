@@ -94,6 +94,18 @@ class TestWorker:
         poll_until_idle(worker)
         assert done.events == [("cancelled",)]
 
+    def test_with_patience_it_waits_for_a_job_to_end_and_no_longer(self, worker):
+        def work(monitor):
+            monitor.step(0.5, "half")
+            time.sleep(0.02)
+
+        record = Record(work)
+        worker.submit(record.job)
+        start = time.monotonic()
+        worker.poll(patience=60)
+        assert [event[0] for event in record.events] == ["progressed", "finished"]
+        assert time.monotonic() - start < 60
+
 
 def test_monitor_parts_fill_their_share():
     seen = []

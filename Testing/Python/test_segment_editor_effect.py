@@ -142,7 +142,7 @@ def application(monkeypatch, scene):
     ):
         monkeypatch.setattr(slicer, name, value, raising=False)
     monkeypatch.setattr(slicer.util, "mainWindow", lambda: window)
-    qtBound = ("SegmentEditorEffect", "active_effect", "effect_panel", "shortcuts", "resources")
+    qtBound = ("SegmentEditorEffect", "active_effect", "effect_panel", "polling", "shortcuts", "resources")
     for name in qtBound:
         monkeypatch.delitem(sys.modules, f"StrokeSAMLib.ui.{name}", raising=False)
     editors = Shortcut(KeySequence("Esc"), window)
