@@ -138,8 +138,10 @@ class StrokeSAMWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Called when the user opens the module for the first time."""
         from StrokeSAMLib.ui.FoldersWidget import FoldersWidget
         from StrokeSAMLib.ui.LesionWidget import LesionWidget
+        from StrokeSAMLib.ui.settings import nameWeightsFolder
         from StrokeSAMLib.ui.WeightsWidget import WeightsWidget
 
+        nameWeightsFolder()  # where this is the module that Slicer starts with, its startup is not completed yet
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/StrokeSAM.ui"))
         self.layout.addWidget(uiWidget)

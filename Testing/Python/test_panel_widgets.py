@@ -348,6 +348,13 @@ class TestModule:
         module.setup()
         assert module._parameterNode.ncct.GetName() == "CT" and ui.applyButton.enabled
 
+    def test_the_module_that_slicer_starts_with_is_set_up_before_the_startup_is_completed(
+        self, module, ui, tmp_path, monkeypatch
+    ):
+        monkeypatch.delenv("STROKESAM_WEIGHTS")
+        module.setup()
+        assert Path(ui.weightsFolderEdit.currentPath) == tmp_path / "cache" / "StrokeSAM" / "weights"
+
     def test_a_choice_by_a_script_reaches_the_panel(self, module, ui):
         module.setup()
         module._parameterNode.method = "diffusion"
