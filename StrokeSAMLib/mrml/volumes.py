@@ -15,6 +15,7 @@ import vtk
 
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.mrml.space import arrayOf, lpsMatrix
+from StrokeSAMLib.mrml.transforms import copied
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,10 +73,9 @@ def worldTransform(node: slicer.vtkMRMLTransformableNode) -> vtk.vtkGeneralTrans
     parent = node.GetParentTransformNode()
     if parent is None:
         return None
-    live, copy = vtk.vtkGeneralTransform(), vtk.vtkGeneralTransform()
+    live = vtk.vtkGeneralTransform()
     slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(parent, None, live)
-    copy.DeepCopy(live)
-    return copy
+    return copied(live)
 
 
 def snapshotOf(node: slicer.vtkMRMLScalarVolumeNode) -> VolumeSnapshot:
