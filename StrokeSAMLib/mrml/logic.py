@@ -12,6 +12,7 @@ import slicer
 
 from StrokeSAMLib.errors import Cancelled, InputError, OptionError, StrokeSAMError
 from StrokeSAMLib.mrml.interactive import InteractiveSegment, savedSession
+from StrokeSAMLib.mrml.origin import keepLesionVolume, sourceVolume
 from StrokeSAMLib.mrml.segments import SegmentWriter, newSegmentation, toSegmentationFrame
 from StrokeSAMLib.mrml.space import viewPlane
 from StrokeSAMLib.mrml.tags import PROVENANCE, writeTag
@@ -124,6 +125,16 @@ class StrokeSAMLogic:
         volumes = {key: snapshotOf(node) for key, node in given.items()}
         return Request(method, volumes, dict(options), given[chosen.reference].GetID())
 
+    @staticmethod
+    def fitting(
+        request: Request, segmentationNode: slicer.vtkMRMLSegmentationNode | None
+    ) -> slicer.vtkMRMLSegmentationNode | None:
+        """The segmentation, if the request's result belongs into it: it is of the same volume, or of none yet."""
+        if segmentationNode is None:
+            return None
+        source = sourceVolume(segmentationNode)
+        return segmentationNode if source is None or source.GetID() == request.volumeId else None
+
     def apply(
         self,
         request: Request,
@@ -135,7 +146,7 @@ class StrokeSAMLogic:
 
         Raises:
             Cancelled: the volume is no longer in the scene (removed, or the scene closed): there is nothing to do.
-            StrokeSAMError: the segmentation or the segment is no longer there.
+            StrokeSAMError: the segmentation or the segment is no longer there, or the result does not fit into it.
         """
         from StrokeSAMLib.imaging.geometry import patch_of
 
@@ -151,6 +162,7 @@ class StrokeSAMLogic:
         segmentId = self.writer.write(labelmap, segmentationNode, volumeNode, segmentId, INFARCT)
         segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
         writeTag(segment, PROVENANCE, self._provenance(request, result))
+        keepLesionVolume(segmentationNode, volumeNode)
         return segmentationNode
 
     def startInteractive(

@@ -11,6 +11,7 @@ import slicer
 
 from StrokeSAMLib.errors import StrokeSAMError
 from StrokeSAMLib.mrml.contribution import Contribution
+from StrokeSAMLib.mrml.coverage import covers
 from StrokeSAMLib.mrml.labelmaps import resampledTo
 from StrokeSAMLib.mrml.terminology import Term
 from StrokeSAMLib.mrml.volumes import labelmapForVolume
@@ -65,7 +66,8 @@ class SegmentWriter:
             contribution: of a session to this segment: `labelmap` takes the place of that, not of all the segment.
 
         Raises:
-            StrokeSAMError: there is no such segment, or no geometry to write on.
+            StrokeSAMError: there is no such segment, no geometry to write on, or (without `contribution`) one that
+                the labelmap reaches out of. Nothing is written then.
         """
         segmentation = segmentationNode.GetSegmentation()
         if segmentId is not None and segmentation.GetSegment(segmentId) is None:
@@ -75,6 +77,11 @@ class SegmentWriter:
             raise StrokeSAMError(f"{segmentationNode.GetName()}: the segmentation has no geometry to write on")
         modifier = logic.GetModifierLabelmap()
         if contribution is None:
+            if not covers(modifier, labelmap):
+                raise StrokeSAMError(
+                    f"{segmentationNode.GetName()}: the result reaches out of the segmentation's geometry, and would "
+                    "be cut there; choose another segmentation, or none"
+                )
             slicer.vtkOrientedImageDataResample.ModifyImage(
                 modifier, resampledTo(modifier, labelmap), slicer.vtkOrientedImageDataResample.OPERATION_MAXIMUM
             )

@@ -62,6 +62,9 @@ class Logic(Protocol):
     def prepare(self, inputs: dict[str, Any], method: str, **options: Any) -> Any:
         """Copy the volumes out of the scene."""
 
+    def fitting(self, request: Any, segmentationNode: Any | None) -> Any | None:
+        """The segmentation if the result belongs into it; None for a new one."""
+
     def apply(self, request: Any, result: Any, segmentationNode: Any, segmentId: str | None = None) -> Any:
         """Write the result into the scene."""
 
@@ -179,21 +182,19 @@ class LesionPanel:
         self._view.setRefineEnabled(not reason, reason or "Correct the lesion with boxes and points")
 
     def start(self) -> None:
-        """Segment, off the main thread, into the segmentation that is chosen, or a new one."""
+        """Segment, off the main thread, into the segmentation that is chosen; a new one for another volume's."""
         if self._reason():
             return
-        state, method = self._state, self._method
+        chosen = self._chosen()
         try:
-            self._install(method.packages)
-            options = optionsOf(state, method.id)
-            if self._takesDevice:
-                options = {_DEVICE: state.device, **options}
-            request = self._logic.prepare(inputsOf(state, _keys(method)), method.id, **options)
+            self._install(self._method.packages)
+            method, inputs, options, segmentation = chosen
+            request = self._logic.prepare(inputs, method.id, **options)
+            target = self._logic.fitting(request, segmentation)
             folder = self._newFolder()
         except StrokeSAMError as error:
             self._view.showMessage(str(error))
             return
-        target = state.segmentation
         self._job = Job(
             lambda monitor: segmentAndReport(request, folder, monitor),
             finished=lambda outcome: self._end(lambda: self._finish(request, outcome, target)),
@@ -242,6 +243,12 @@ class LesionPanel:
         self._worker.stop(timeout=5.0)
         if self._folder is not None:
             self._folder.cleanup()
+
+    def _chosen(self) -> tuple[Method, dict[str, Any], dict[str, str], Any | None]:
+        """Method, inputs, options, and the segmentation to write into."""
+        state, method = self._state, self._method
+        device = {_DEVICE: state.device} if self._takesDevice else {}
+        return method, inputsOf(state, _keys(method)), {**device, **optionsOf(state, method.id)}, state.segmentation
 
     def _submit(self, job: Job) -> None:
         self._worker.submit(job)

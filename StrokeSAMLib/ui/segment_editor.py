@@ -5,7 +5,7 @@ from __future__ import annotations
 import slicer
 
 from StrokeSAMLib.errors import StrokeSAMError
-from StrokeSAMLib.mrml.origin import lesionSegmentId, sourceVolume
+from StrokeSAMLib.mrml.origin import lesionSegmentId, lesionVolume
 
 EFFECT_NAME = "StrokeSAM"
 
@@ -19,7 +19,7 @@ def refineInSegmentEditor(segmentationNode: slicer.vtkMRMLSegmentationNode, devi
     Raises:
         StrokeSAMError: the segmentation is empty or its volume is gone, or the effect cannot be opened.
     """
-    segmentId, volumeNode = lesionSegmentId(segmentationNode), sourceVolume(segmentationNode)
+    segmentId, volumeNode = lesionSegmentId(segmentationNode), lesionVolume(segmentationNode)
     if segmentId is None:
         raise StrokeSAMError(f"{segmentationNode.GetName()}: there is no segment to refine")
     if volumeNode is None:

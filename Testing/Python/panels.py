@@ -59,6 +59,9 @@ class FakeLogic:
         lesion = block(2, 2, 2)
         return lesion_result(lesion, ncct=40.0 - 8.0 * lesion)
 
+    def fitting(self, request, segmentationNode):
+        return segmentationNode
+
     def apply(self, request, result, segmentationNode):
         self.applied.append(segmentationNode)
         return segmentationNode or "made"

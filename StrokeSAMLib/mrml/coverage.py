@@ -1,0 +1,49 @@
+"""Whether a labelmap finds room on another grid: what lies outside would be lost without a word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import slicer
+import vtk
+
+from StrokeSAMLib.mrml.space import arrayOf
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# In voxels of the grid: at the border of another grid a voxel's centre may lie so far out, and is still drawn.
+_TOLERANCE = 1.01
+
+
+def covers(grid: slicer.vtkOrientedImageData, labelmap: slicer.vtkOrientedImageData) -> bool:
+    """Whether all voxels of `labelmap` above 0 lie within the extent of `grid`; both in one frame."""
+    import numpy as np
+
+    # The corners of the whole labelmap say it for most, and its voxels need not be looked at.
+    corners = np.stack(np.meshgrid(*np.reshape(labelmap.GetExtent(), (3, 2)), indexing="ij"), axis=-1).reshape(-1, 3)
+    return _within(grid, labelmap, corners) or _within(grid, labelmap, _held(labelmap))
+
+
+def _held(labelmap: slicer.vtkOrientedImageData) -> np.ndarray:
+    """The indices (n, 3) of the voxels above 0, i first."""
+    import numpy as np
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    voxels = vtk_to_numpy(labelmap.GetPointData().GetScalars()).reshape(labelmap.GetDimensions()[::-1])
+    return np.argwhere(voxels > 0)[:, ::-1] + labelmap.GetExtent()[::2]
+
+
+def _within(grid: slicer.vtkOrientedImageData, labelmap: slicer.vtkOrientedImageData, indices: np.ndarray) -> bool:
+    import numpy as np
+
+    matrix = np.linalg.inv(_toWorld(grid)) @ _toWorld(labelmap)
+    there = indices @ matrix[:3, :3].T + matrix[:3, 3]
+    low, high = np.reshape(grid.GetExtent(), (3, 2)).T
+    return bool(((there > low - _TOLERANCE) & (there < high + _TOLERANCE)).all())
+
+
+def _toWorld(labelmap: slicer.vtkOrientedImageData) -> np.ndarray:
+    matrix = vtk.vtkMatrix4x4()
+    labelmap.GetImageToWorldMatrix(matrix)
+    return arrayOf(matrix)
