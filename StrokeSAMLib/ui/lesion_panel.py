@@ -188,6 +188,7 @@ class LesionPanel:
         chosen = self._chosen()
         try:
             self._install(self._method.packages)
+            self._checkStill(chosen)
             method, inputs, options, segmentation = chosen
             request = self._logic.prepare(inputs, method.id, **options)
             target = self._logic.fitting(request, segmentation)
@@ -249,6 +250,14 @@ class LesionPanel:
         state, method = self._state, self._method
         device = {_DEVICE: state.device} if self._takesDevice else {}
         return method, inputsOf(state, _keys(method)), {**device, **optionsOf(state, method.id)}, state.segmentation
+
+    def _checkStill(self, chosen: Any) -> None:
+        """While packages are installed, Slicer handles what the user does, which may be anything."""
+        reason = self._reason()
+        if not reason and self._chosen() != chosen:
+            reason = "What is chosen changed while packages were installed: press Apply again"
+        if reason:
+            raise StrokeSAMError(reason)
 
     def _submit(self, job: Job) -> None:
         self._worker.submit(job)

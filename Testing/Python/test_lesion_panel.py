@@ -216,6 +216,24 @@ class TestSegmenting:
         assert panel.view.last("showMessage") == ("you declined",)
         assert not panel.busy
 
+    @pytest.mark.parametrize("change", [{"ncct": "another"}, {"segmentation": None}, {"method": "diffusion"}])
+    def test_another_choice_while_packages_were_installed_is_not_taken_for_the_one_before(self, panel, change):
+        choose(panel, segmentation="lesion")
+        panel._install = lambda packages: choose(panel, **change)
+        panel.start()
+        poll_until_idle(panel)
+        (said,) = panel.view.last("showMessage")
+        assert said.splitlines() == [said] and ("press Apply again" in said or "Select" in said)
+        assert panel.logic.applied == [] and ("setRunning", True) not in panel.view.calls
+
+    @pytest.mark.parametrize("state", [None, new_state(ncct="new")])
+    def test_another_scene_while_packages_were_installed(self, panel, state):
+        panel._install = lambda packages: panel.setState(state)
+        panel.start()
+        poll_until_idle(panel)
+        assert panel.view.last("showMessage")[0] and panel.logic.applied == []
+        assert ("setRunning", True) not in panel.view.calls
+
 
 class TestRefining:
     def test_waits_for_a_segmentation_then_opens_the_editor_on_it(self, panel):
