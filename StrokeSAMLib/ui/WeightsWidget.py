@@ -72,7 +72,7 @@ class WeightsWidget:
         ui.fetchButton.setToolTip(actions.fetch or _("Download the selected checkpoint"))
         ui.importButton.setEnabled(actions.importFile)
         ui.verifyButton.setEnabled(actions.stored)
-        ui.deleteButton.setEnabled(actions.stored)
+        ui.deleteButton.setEnabled(actions.delete)
         ui.weightsCancelButton.setVisible(actions.cancel)
         ui.weightsProgressBar.setVisible(actions.cancel)
 

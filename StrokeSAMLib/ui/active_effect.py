@@ -181,8 +181,8 @@ class ActiveEffect:
         )
         engine = find_engine(editor.engine.id)
         readiness = engine.readiness()
-        # What the button for weights says; nothing where the engine has what it needs, or needs none.
-        lacking = _("Get weights…") if engine.weights and readiness != "yes" else ""
+        # What the button for weights says; nothing where that is not what the engine lacks.
+        lacking = _("Get weights…") if readiness != "yes" and not engine.missing_packages() else ""
         self._panel.showEngine(engine.id, engineStatus(readiness, shown), lacking)
         if shown is not None and shown.count != self._sliceCount:
             self._sliceCount = shown.count

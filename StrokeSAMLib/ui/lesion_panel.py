@@ -12,6 +12,7 @@ from StrokeSAMLib.errors import Cancelled, OptionError, StrokeSAMError
 from StrokeSAMLib.files import replacing
 from StrokeSAMLib.jobs import Job, Worker
 from StrokeSAMLib.lesion.registry import AUTO, METHODS, Method, choose_method, find_method
+from StrokeSAMLib.ui.in_slicer import inSlicer, lackOf
 from StrokeSAMLib.ui.lesion_state import State, inputsOf, optionsOf, setOptions
 from StrokeSAMLib.ui.lesion_work import Outcome, segmentAndReport
 from StrokeSAMLib.ui.option_rows import OptionRow, describeOptions, withValues
@@ -359,7 +360,7 @@ def _missing(method: Method) -> list[str]:
 
 
 def _lack(method: Method) -> str:
-    return f"not ready: {method.readiness().removeprefix('no: ')}"
+    return f"not ready: {lackOf(method.readiness())}"
 
 
 def _listed(method: Method) -> str:
@@ -369,4 +370,4 @@ def _listed(method: Method) -> str:
 def _said(error: BaseException) -> str:
     if isinstance(error, Cancelled):
         return "Cancelled: the volume is no longer in the scene"
-    return str(error) if isinstance(error, StrokeSAMError) else f"{type(error).__name__}: {error}"
+    return inSlicer(str(error)) if isinstance(error, StrokeSAMError) else f"{type(error).__name__}: {error}"

@@ -107,7 +107,7 @@ class PackageInstaller:
 
     def _confirm(self, question: str, what: str) -> None:
         if not self._slicer.util.confirmOkCancelDisplay(question, _REQUESTER):
-            raise PackageError(f"{what}: you declined the installation; choose again to be asked again")
+            raise PackageError(f"{what}: you declined the installation; try again to be asked again")
 
     def _wheelFolder(self) -> Path | None:
         named = str(self._slicer.util.settingsValue(WHEEL_FOLDER_SETTING, "") or "").strip()

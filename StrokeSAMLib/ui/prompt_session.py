@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.ui.in_slicer import inSlicer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,7 +122,7 @@ class Engines:
                 session.add(prompt)
             return PromptSession(session)
         except InputError as error:
-            raise error.naming({"volume": opening.volume.name}) from None
+            raise InputError(inSlicer(str(error.naming({"volume": opening.volume.name})))) from None
 
     def _replayed(self, opening: Opening, image: sitk.Image, monitor: Monitor) -> Session:
         from StrokeSAMLib.interactive.record import replay

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from StrokeSAMLib.ui.in_slicer import lackOf
+
 if TYPE_CHECKING:
     from StrokeSAMLib.interactive.prompts import Prompt
     from StrokeSAMLib.ui.prompt_session import Shown
@@ -21,7 +23,8 @@ def engineStatus(readiness: str, shown: Shown | None) -> str:
         from StrokeSAMLib.interactive.memory import in_words
 
         return f"Computes on {shown.device}; the whole volume takes about {in_words(shown.memory)}."
-    return "" if readiness == "yes" else readiness.removeprefix("no: ").capitalize() + "."
+    lack = "" if readiness == "yes" else lackOf(readiness) + "."
+    return lack[:1].upper() + lack[1:]
 
 
 def _kind(prompt: Prompt) -> str:

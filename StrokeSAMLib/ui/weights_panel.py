@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from StrokeSAMLib.errors import StrokeSAMError
 from StrokeSAMLib.jobs import Job, Worker
 from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.ui.in_slicer import inSlicer
 from StrokeSAMLib.ui.packages import ensure
 from StrokeSAMLib.weights.catalogue import Entry, catalogue, find_weights
 from StrokeSAMLib.weights.store import Store
@@ -29,12 +30,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Actions:
-    """What can be done now; for `fetch`, "" or why not."""
+    """What can be done now; for `fetch`, "" or why not; `stored`: with what is here."""
 
     accept: bool
     fetch: str
     importFile: bool
     stored: bool
+    delete: bool
     cancel: bool
 
 
@@ -155,7 +157,7 @@ class WeightsPanel:
         try:
             self._view.showMessage(f"Deleted {Store().remove(id)}")
         except StrokeSAMError as error:
-            self._view.showMessage(str(error))
+            self._view.showMessage(_said(error))
         self.refresh()
         self.changed()
 
@@ -207,6 +209,7 @@ class WeightsPanel:
                 fetch=why,
                 importFile=idle and not find_weights(self._selected).shipped,
                 stored=self._stored() is not None,
+                delete=self._stored() is not None and not find_weights(self._selected).shipped,
                 cancel=self._job is not None,
             )
         )
@@ -241,4 +244,5 @@ def _by_hand(entry: Entry) -> str:
 
 
 def _said(error: Any) -> str:
-    return str(error) if isinstance(error, StrokeSAMError) else f"{type(error).__name__}: {error}"
+    text = inSlicer(str(error), "fetch or import it")
+    return text if isinstance(error, StrokeSAMError) else f"{type(error).__name__}: {error}"

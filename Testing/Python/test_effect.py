@@ -479,7 +479,8 @@ class TestAtAnyMoment:
         editor.setEngine(EngineChoice("medsam2"))
         editor.add(Point((0, 0, 0)), ((0, 0, 1), (1, 0, 0)))
         finish(editor)
-        assert "engine medsam2 needs weights" in view.messages[-1]
+        assert "engine medsam2 needs weights: see section Weights; " in view.messages[-1]
+        assert "strokesam weights" not in view.messages[-1] and "--weights" not in view.messages[-1]
 
     def test_a_prompt_in_the_wrong_place(self, editor, view):
         editor.add(Point((1e5, 0, 0)), ((0, 0, 1), (1, 0, 0)))

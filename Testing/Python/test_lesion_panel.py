@@ -71,6 +71,13 @@ class TestChoosing:
         choose(panel, ncct="node")
         assert panel.view.last("setApplyEnabled") == (False, f"{title}: not ready: needs weights")
 
+    def test_for_want_of_weights_it_leads_to_where_they_are_had(self, panel, monkeypatch):
+        """Slicer has no command `strokesam`."""
+        monkeypatch.setattr(Method, "packages", ())
+        panel.listMethods()
+        ((items,),) = panel.view.all("showMethods")[-1:]
+        assert dict(items)["aisct-sam"].endswith("– not ready: needs weights: see section Weights")
+
     def test_the_shown_volume_is_suggested_for_the_only_input(self, panel):
         panel.suggest("shown")
         panel.suggest("another")

@@ -150,6 +150,10 @@ class TestWeights:
         weights.open(entry("whole", licence="<a & b>").id)
         assert "&lt;a &amp; b&gt;" in ui.termsLabel.text
 
+    def test_what_ships_can_be_checked_and_not_deleted(self, weights, ui):
+        weights.open("ncct-unet")
+        assert ui.verifyButton.enabled and not ui.deleteButton.enabled
+
 
 class TestFolders:
     @pytest.fixture

@@ -471,6 +471,21 @@ def test_an_engine_without_its_packages_or_weights_says_so(effect, host, red, vo
     assert of_kind("QListWidget")[0].children == [f"Box, slice {MIDDLE[0]}"]
 
 
+def test_the_button_for_weights_is_there_where_nothing_but_weights_is_lacking(effect, host, monkeypatch):
+    from StrokeSAMLib.interactive.engines.registry import EngineEntry
+
+    for missing, shown, status in (
+        (["sam2"], False, "Needs sam2."),
+        ([], True, "Needs weights: see section Weights."),
+    ):
+        monkeypatch.setattr(EngineEntry, "missing_packages", lambda entry, missing=missing: missing)
+        host.setParameter("Engine", "random-walker")
+        host.setParameter("Engine", "medsam")
+        buttons = [each for each in Widget.made if each.text == "Get weights…" and each.visible]
+        assert bool(buttons) == shown
+        assert any(each.text == status for each in of_kind("QLabel"))
+
+
 def test_another_engine_is_asked_the_same_prompts(effect, host, red, volume, monkeypatch):
     from StrokeSAMLib.interactive.engines import random_walker
 

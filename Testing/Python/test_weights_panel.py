@@ -79,7 +79,7 @@ def test_fetched_with_progress(panel, entry, store):
     assert said(panel) == f"SAM 2.1 tiny is here, in {store.folder}"
     fractions = [fraction for fraction, _text in panel.view.all("showProgress")]
     assert fractions[0] == 0 and fractions[-1] == 1 and len(set(fractions)) > 3
-    assert actions(panel).stored and not actions(panel).cancel
+    assert actions(panel).stored and actions(panel).delete and not actions(panel).cancel
 
 
 def test_while_it_is_fetched_only_cancel_works_and_it_leaves_nothing(panel, entry, store):
@@ -138,6 +138,7 @@ def test_what_ships_is_here_and_neither_fetched_nor_imported(panel, store):
     assert panel.view.last("showTerms")[1] == "it comes with StrokeSAM"
     (now,) = panel.view.last("showActions")
     assert now.fetch == "It comes with StrokeSAM: there is nothing to fetch" and not (now.accept or now.importFile)
+    assert now.stored and not now.delete
     panel.remove()
     assert panel.view.last("showMessage") == ("ncct-unet ships with StrokeSAM: it is not deleted",)
 
@@ -158,7 +159,7 @@ def test_verified_and_deleted(panel, entry, store):
     store.path(TINY).write_bytes(b"changed")
     panel.verify()
     poll_until_idle(panel)
-    assert "changed or damaged" in said(panel)
+    assert "changed or damaged" in said(panel) and said(panel).endswith("; again: fetch or import it")
     path = store.path(TINY)
     panel.remove()
     assert said(panel) == f"Deleted {path}" and not here(panel) and not actions(panel).stored
