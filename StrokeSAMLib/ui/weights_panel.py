@@ -15,6 +15,8 @@ from StrokeSAMLib.ui.packages import ensure
 from StrokeSAMLib.weights.catalogue import Entry, catalogue, find_weights
 from StrokeSAMLib.weights.store import Store
 
+_WAIT = "Wait for what is under way"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -178,6 +180,8 @@ class WeightsPanel:
     def _start(self, packages: Sequence[str], doing: str, work: Callable[[Monitor], str]) -> None:
         try:
             self._install(packages)
+            if self._job is not None:  # Slicer handles the user's clicks while packages are installed
+                raise StrokeSAMError(_WAIT)
         except StrokeSAMError as error:
             self._view.showMessage(str(error))
             return
@@ -217,7 +221,7 @@ class WeightsPanel:
     def _fetchable(self) -> str:
         """Why the selected checkpoint cannot be fetched now; empty when it can."""
         if self._job is not None:
-            return "Wait for what is under way"
+            return _WAIT
         if self._selected is None:
             return "Select a checkpoint"
         entry = find_weights(self._selected)

@@ -121,6 +121,22 @@ def test_declined_packages_are_told_and_nothing_is_fetched(panel, entry, store):
     assert actions(panel).fetch == ""
 
 
+def test_what_was_begun_while_packages_were_installed_goes_on_alone(panel, entry, store):
+    def check_another(packages):
+        panel._install = lambda packages: None
+        panel.select("ncct-unet")
+        panel.verify()
+
+    entry("whole")
+    panel._install = check_another
+    panel.select(TINY)
+    panel.accept(True)
+    panel.fetch()
+    assert said(panel) == "Wait for what is under way"
+    poll_until_idle(panel)
+    assert said(panel).startswith("ncct-unet is intact") and names(store) == []
+
+
 def test_one_that_cannot_be_fetched_says_why_and_can_be_imported(panel, swift, store):
     panel.select("swift-medsam")
     assert "cannot be fetched" in actions(panel).fetch and not actions(panel).accept
