@@ -10,6 +10,9 @@ import SimpleITK as sitk
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.files import exists, is_folder, replacing, temporary_beside
 
+# The formats that hold a volume and its whole geometry in one file, which alone can be renamed as one.
+_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
+
 
 def write_image(image: sitk.Image, path: Path) -> None:
     """Write `image` to `path`, in the format of its suffix, compressed; whole or not at all.
@@ -42,12 +45,8 @@ def check_output(path: Path, inputs: Iterable[Path]) -> None:
 
 
 def check_image_output(path: Path, inputs: Iterable[Path]) -> None:
-    """`check_output` for an image: also refuses a suffix that no image format has."""
+    """`check_output` for an image: also refuses a name that is not that of a volume in one file."""
     check_output(path, inputs)
-    probe = temporary_beside(path)
-    try:
-        sitk.WriteImage(sitk.Image(2, 2, 2, sitk.sitkUInt8), str(probe))
-    except RuntimeError:
-        raise InputError(f"{path}: no image format is known by that name; use .nii.gz, .nrrd or .mha") from None
-    finally:
-        probe.unlink(missing_ok=True)
+    if not any(path.name.endswith(suffix) and path.name != suffix for suffix in _SUFFIXES):
+        suffixes = f"{', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]}"
+        raise InputError(f"{path}: no image is written under such a name; use {suffixes}")

@@ -144,7 +144,7 @@ class TestBadInput:
         before = scan.read_bytes()
         refuse(*segment_ncct(scan, scan), reason="one of the inputs")
         refuse(*segment_ncct(scan, tmp_path / "absent" / "lesion.nii.gz"), reason="cannot write there")
-        refuse(*segment_ncct(scan, tmp_path / "lesion.txt"), reason="no image format")
+        refuse(*segment_ncct(scan, tmp_path / "lesion.mhd"), reason="lesion.mhd: no image is written")
         refuse(*segment_ncct(scan, tmp_path / "a.nrrd", "--probability", tmp_path / "a.nrrd"), reason="the same name")
         assert scan.read_bytes() == before
 

@@ -181,7 +181,27 @@ class TestWriting:
         for path, reason in refused:
             with pytest.raises(InputError, match=reason):
                 check_output(path, [scan, series])
-        with pytest.raises(InputError, match="no image format"):
-            check_image_output(tmp_path / "lesion.docx", [scan])
         assert sorted(tmp_path.iterdir()) == [scan, series]
         assert scan.read_text() == "scan"
+
+    # Two files, of which only one can be renamed; a slice; a stack without its place; nothing; no format.
+    @pytest.mark.parametrize(
+        "name", ["o.hdr", "o.img", "o.mhd", "o.nhdr", "o.png", "o.tif", "o.vtk", "o.gipl", "o.docx", "o", ".nrrd"]
+    )
+    def test_refuses_a_name_under_which_a_mask_is_lost(self, tmp_path, name):
+        with pytest.raises(InputError, match=r"under such a name; use \.nii\.gz, \.nii, \.nrrd or \.mha"):
+            check_image_output(tmp_path / name, [])
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("name", ["o.nii.gz", "o.nii", "o.nrrd", "o.mha", "case.1.nii.gz"])
+    def test_what_may_be_named_keeps_voxels_and_geometry(self, tmp_path, name):
+        path = tmp_path / name
+        check_image_output(path, [])
+        mask = like(np.eye(3, dtype=bool)[None], image_of(np.zeros((1, 3, 3), np.uint8), (0.5, 0.7, 5.0)))
+        mask.SetOrigin((-10.0, 20.0, 30.0))
+        write_image(mask, path)
+        found = sitk.ReadImage(str(path))
+        np.testing.assert_array_equal(sitk.GetArrayViewFromImage(found), sitk.GetArrayViewFromImage(mask))
+        assert found.GetSpacing() == pytest.approx(mask.GetSpacing())
+        assert found.GetOrigin() == pytest.approx(mask.GetOrigin())
+        assert list(tmp_path.iterdir()) == [path]

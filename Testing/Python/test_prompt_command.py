@@ -167,6 +167,10 @@ class TestBadInput:
     def test_the_output_is_the_scan(self, refused, scan, prompts):
         refused("prompt", scan, "--prompts", prompts(BOX), "-o", scan, reason="one of the inputs")
 
+    def test_a_name_under_which_the_mask_would_be_lost(self, refused, scan, prompts, tmp_path):
+        command = ("prompt", scan, "--prompts", prompts(BOX), "-o", tmp_path / "q.png")
+        refused(*command, reason="q.png: no image is written under such a name; use .nii.gz")
+
     def test_the_record_would_overwrite_the_prompts(self, refused, scan, prompts, tmp_path):
         file = prompts(BOX)
         refused("prompt", scan, "--prompts", file, "-o", tmp_path / "prompts.nrrd", reason="one of the inputs")
