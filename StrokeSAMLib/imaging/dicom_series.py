@@ -10,6 +10,7 @@ import pydicom.errors
 import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.imaging.dicom_left_out import check_left_out
 
 # Slices may be off the regular grid by this part of their spacing before the series is refused: the headers'
 # decimal strings are rounded, but a missing slice is a whole spacing.
@@ -25,7 +26,7 @@ def read_series(folder: Path) -> sitk.Image:
     shear, so such a stack is resampled onto an upright grid with the slices' orientation and spacing.
 
     Raises:
-        InputError: no series, several series, missing slices, or a file that cannot be read.
+        InputError: no series, several series, missing slices, or a file that is damaged or cannot be read.
     """
     names = _series_files(folder)
     if len(names) == 1:
@@ -50,11 +51,13 @@ def read_series(folder: Path) -> sitk.Image:
 def _series_files(folder: Path) -> tuple[str, ...]:
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     ids = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-    if not ids:
-        raise InputError(f"{folder}: no DICOM series in that folder")
     if len(ids) > 1:
         raise InputError(f"{folder}: {len(ids)} DICOM series in that folder; give a folder with one")
-    return sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), ids[0])
+    names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), ids[0]) if ids else ()
+    check_left_out(folder, [Path(name) for name in names])
+    if not names:
+        raise InputError(f"{folder}: no DICOM series in that folder")
+    return names
 
 
 def _positions(folder: Path, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -1,11 +1,17 @@
-"""DICOM series: real files written with pydicom, upright and tilted, whole and with a slice missing."""
+"""DICOM series: real files written with pydicom, upright and tilted, whole, with a slice missing or damaged."""
 
 import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import (
+    BasicTextSRStorage,
+    CTImageStorage,
+    ExplicitVRLittleEndian,
+    MediaStorageDirectoryStorage,
+    generate_uid,
+)
 
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.imaging.reading import read_image
@@ -95,3 +101,63 @@ def test_refuses_damaged_pixels(tmp_path):
     data.save_as(victim)
     with pytest.raises(InputError):
         read_image(tmp_path)
+
+
+class TestWhatGdcmLeavesOut:
+    @pytest.mark.parametrize("victim", ["000.dcm", "004.dcm", "007.dcm"])
+    @pytest.mark.parametrize("kept", [10, 140, 600, 2500, -100])
+    def test_a_cut_off_slice_is_refused_by_name(self, tmp_path, capfd, victim, kept):
+        path = write_series(tmp_path) / victim
+        path.write_bytes(path.read_bytes()[:kept])
+        with pytest.raises(InputError, match=rf"{victim} is truncated"):
+            read_image(tmp_path)
+        assert capfd.readouterr().err == ""
+
+    def test_a_cut_off_slice_without_a_suffix(self, tmp_path):
+        for path in write_series(tmp_path).iterdir():
+            path.rename(path.with_suffix(""))
+        path = tmp_path / "007"
+        path.write_bytes(path.read_bytes()[:2500])
+        with pytest.raises(InputError, match="007 is truncated"):
+            read_image(tmp_path)
+        path.write_bytes(b"")
+        with pytest.raises(InputError, match="007 is empty"):
+            read_image(tmp_path)
+
+    def test_an_empty_first_slice(self, tmp_path):
+        (write_series(tmp_path) / "000.dcm").write_bytes(b"")
+        with pytest.raises(InputError, match=r"000\.dcm is empty"):
+            read_image(tmp_path)
+
+    def test_a_slice_that_cannot_be_opened(self, tmp_path):
+        path = write_series(tmp_path) / "007.dcm"
+        path.unlink()
+        path.symlink_to(tmp_path / "gone")
+        with pytest.raises(InputError, match=r"007\.dcm cannot be read: No such file"):
+            read_image(tmp_path)
+
+    def test_all_damaged(self, tmp_path):
+        (tmp_path / "000.dcm").write_text("text")
+        with pytest.raises(InputError, match=r"000\.dcm is truncated or damaged"):
+            read_image(tmp_path)
+
+    def test_what_is_no_slice_is_left_out(self, tmp_path):
+        """A table of contents, a report, notes, what macOS leaves, a folder."""
+        write_series(tmp_path)
+        self.write_other(tmp_path / "DICOMDIR", MediaStorageDirectoryStorage)
+        self.write_other(tmp_path / "report.dcm", BasicTextSRStorage, generate_uid())
+        (tmp_path / "notes.txt").write_text("notes " * 100)
+        (tmp_path / "empty.txt").touch()
+        (tmp_path / "._000.dcm").write_bytes(b"\0\5\x16\7" * 40)
+        (tmp_path / "folder.dcm").mkdir()
+        assert read_image(tmp_path).GetSize() == (COLUMNS, ROWS, COUNT)
+
+    def write_other(self, path, sop_class, series=None):
+        meta = FileMetaDataset()
+        meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = sop_class, generate_uid()
+        meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        data = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+        data.SOPClassUID, data.SOPInstanceUID = sop_class, meta.MediaStorageSOPInstanceUID
+        if series is not None:
+            data.SeriesInstanceUID, data.Modality = series, "SR"
+        data.save_as(path, enforce_file_format=True)
