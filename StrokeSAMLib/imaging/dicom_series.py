@@ -11,6 +11,7 @@ import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.imaging.dicom_left_out import check_left_out
+from StrokeSAMLib.imaging.native_stderr import native_stderr_silenced
 
 # Slices may be off the regular grid by this part of their spacing before the series is refused: the headers'
 # decimal strings are rounded, but a missing slice is a whole spacing.
@@ -87,7 +88,8 @@ def _header(folder: Path, path: Path) -> pydicom.Dataset:
 
 def _read(folder: Path, names: tuple[str, ...]) -> sitk.Image:
     try:
-        image = sitk.ReadImage(names)
+        with native_stderr_silenced():  # a decoder of JPEG complains there
+            image = sitk.ReadImage(names)
     except RuntimeError:
         raise InputError(f"{folder}: the DICOM series cannot be read (damaged files, or slices that differ)") from None
     if image.GetNumberOfComponentsPerPixel() != 1:

@@ -13,15 +13,27 @@ import numpy as np
 
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.files import exists, is_file
+from StrokeSAMLib.imaging.file_headers import (
+    NIFTI_HEADER_BYTES,
+    NiftiHeader,
+    metaimage_header,
+    nifti_header,
+)
 
 _CHUNK = 1 << 22
+# A MetaImage's header is text before the voxels.
+_METAIMAGE_HEADER_BYTES = 4096
+_NIFTI, _PAIR, _METAIMAGE = (".nii", ".nii.gz"), (".hdr", ".img"), (".mha", ".mhd")
+# ITK itself refuses these where voxels are missing.
+_NRRD = (".nrrd", ".nhdr")
 
 
 def check_file(path: Path, finite: bool = True) -> None:
-    """Refuse a file that is missing, empty, cut off, or whose voxel spacing is not positive.
+    """Refuse a file that is missing, empty, cut off, of a format without checks, or whose spacing is not positive.
 
-    ITK fills the missing end of a truncated gzip stream with zeros, and replaces a spacing of zero or less in a
-    NIfTI or MetaImage header by 1 mm or by a flip, and NaN in a NIfTI by zero.
+    ITK fills the missing end of a truncated gzip stream, of an .img, and of several other formats with zeros or with
+    whatever memory held; it replaces a spacing of zero or less in a NIfTI or MetaImage header by 1 mm or by a flip,
+    and NaN in a NIfTI by zero.
 
     Args:
         path: the file.
@@ -36,13 +48,9 @@ def check_file(path: Path, finite: bool = True) -> None:
         raise InputError(f"{path}: not a file")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
-    name = path.name.lower()
     try:
-        if name.endswith((".nii", ".nii.gz")):
-            with (gzip.open if name.endswith(".gz") else open)(path, "rb") as stream:
-                _check_nifti(path, stream, finite)
-        elif name.endswith((".mha", ".mhd")):
-            _check_metaimage(path)
+        path.open("rb").close()
+        _check_format(path, finite)
     except (EOFError, zlib.error, struct.error):
         raise InputError(f"{path}: the file is truncated or damaged") from None
     except gzip.BadGzipFile:
@@ -51,25 +59,72 @@ def check_file(path: Path, finite: bool = True) -> None:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def _check_nifti(path: Path, stream: BinaryIO, finite: bool) -> None:
-    """NIfTI-1: dim at byte 40, datatype at 70, bitpix at 72, pixdim at 76, vox_offset at 108, magic at 344
-    (https://nifti.nimh.nih.gov). Read to its end, where a gzip stream has its checksum."""
-    header = stream.read(348)
-    order = "<" if struct.unpack_from("<i", header)[0] == 348 else ">"
-    if struct.unpack_from(f"{order}i", header)[0] != 348:
-        return  # NIfTI-2 or something else: left to ITK
-    dim = struct.unpack_from(f"{order}8h", header, 40)
-    datatype, bits = struct.unpack_from(f"{order}2h", header, 70)
-    _check_spacing(path, struct.unpack_from(f"{order}3f", header, 80)[: max(min(dim[0], 3), 0)])
-    if header[344:347] != b"n+1":
-        return  # the voxels are in another file
-    stream.read(max(0, int(struct.unpack_from(f"{order}f", header, 108)[0]) - 348))
-    length, broken = _scan_voxels(stream, _NIFTI_FLOATS.get(datatype), order)
-    expected = math.prod(max(d, 1) for d in dim[1 : dim[0] + 1]) * bits // 8
-    if length < expected:
-        raise InputError(f"{path}: the file is truncated: {length} bytes of voxels where its header says {expected}")
+def _check_format(path: Path, finite: bool) -> None:
+    name = path.name.lower()
+    if name.endswith(_NIFTI):
+        _check_nifti(path, finite)
+    elif name.endswith(_PAIR):
+        _check_pair(path, finite)
+    elif name.endswith(_METAIMAGE):
+        _check_metaimage(path)
+    elif not name.endswith(_NRRD):
+        raise InputError(
+            f"{path}: no format that is read has that name; give a file of NIfTI, NRRD or MetaImage"
+            " (.nii.gz, .nrrd, .mha), or the folder of a DICOM series"
+        )
+
+
+def _check_nifti(path: Path, finite: bool) -> None:
+    with _opened(path) as stream:
+        header = nifti_header(stream.read(NIFTI_HEADER_BYTES))
+        if header is None:
+            return  # NIfTI-2 or something else: left to ITK
+        _check_spacing(path, header.spacing)
+        if header.single:
+            _check_voxels(path, stream, header, NIFTI_HEADER_BYTES, finite)
+
+
+def _check_pair(path: Path, finite: bool) -> None:
+    """A header and its voxels in two files; `path` is either."""
+    with _beside(path, ".hdr", "header").open("rb") as stream:
+        header = nifti_header(stream.read(NIFTI_HEADER_BYTES))
+    if header is None:
+        return  # something else: left to ITK
+    _check_spacing(path, header.spacing)
+    with _opened(_beside(path, ".img", "voxels", ".img.gz")) as stream:
+        _check_voxels(path, stream, header, 0, finite)
+
+
+def _beside(path: Path, suffix: str, what: str, *others: str) -> Path:
+    """The file of the same name with one of the suffixes; `what` it has, for the error where there is none."""
+    for each in (suffix, suffix.upper(), *others):
+        if is_file(path.with_suffix(each)):
+            return path.with_suffix(each)
+    raise InputError(f"{path}: the file with its {what}, {path.with_suffix(suffix).name}, is not there")
+
+
+def _opened(path: Path) -> BinaryIO:
+    return gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")
+
+
+def _check_voxels(path: Path, stream: BinaryIO, header: NiftiHeader, at: int, finite: bool) -> None:
+    """Read `stream`, which stands at byte `at`, to its end, where a gzip stream has its checksum."""
+    if not math.isfinite(header.offset):
+        raise InputError(f"{path}: damaged: its header says that the voxels begin at byte {header.offset}")
+    _skip(stream, int(header.offset) - at)
+    length, broken = _scan_voxels(stream, header.floats, header.order)
+    if length < header.voxel_bytes:
+        raise InputError(
+            f"{path}: the file is truncated: {length} bytes of voxels where its header says {header.voxel_bytes}"
+        )
     if finite and broken:
         raise InputError(f"{path}: {broken} voxels are NaN or infinite")
+
+
+def _skip(stream: BinaryIO, count: int) -> None:
+    # In pieces: a damaged header may ask for more than memory holds.
+    while count > 0 and (chunk := stream.read(min(count, _CHUNK))):
+        count -= len(chunk)
 
 
 def _scan_voxels(stream: BinaryIO, kind: str | None, order: str) -> tuple[int, int]:
@@ -85,27 +140,21 @@ def _scan_voxels(stream: BinaryIO, kind: str | None, order: str) -> tuple[int, i
 
 def _check_metaimage(path: Path) -> None:
     with path.open("rb") as stream:
-        header = stream.read(4096).split(b"ElementDataFile")[0].decode("latin-1")
-    fields = {name.strip(): value.split() for name, _, value in (line.partition("=") for line in header.splitlines())}
-    _check_spacing(path, [_number(word) for word in fields.get("ElementSpacing", [])])
-    voxels = math.prod(int(word) for word in fields.get("DimSize", []) if word.isdigit())
-    inside = path.suffix.lower() == ".mha" and fields.get("CompressedData") != ["True"]
-    if inside and path.stat().st_size < voxels * _METAIMAGE_BYTES.get("".join(fields.get("ElementType", [])), 1):
-        raise InputError(f"{path}: the file is truncated")
+        header = metaimage_header(stream.read(_METAIMAGE_HEADER_BYTES))
+    _check_spacing(path, header.spacing)
+    if not header.data or header.data.split()[0] == "LIST" or "%" in header.data:
+        return  # nothing, or many files: left to ITK, which refuses them where voxels are missing
+    voxels = path if header.data.upper() == "LOCAL" else path.parent / header.data
+    if not is_file(voxels):
+        raise InputError(f"{path}: the file with its voxels, {header.data}, is not there")
+    if not header.compressed and voxels.stat().st_size < header.voxel_bytes:
+        raise InputError(
+            f"{path}: the file is truncated: {voxels.name} has {voxels.stat().st_size} bytes where its header says"
+            f" {header.voxel_bytes} of voxels"
+        )
 
 
-def _number(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:
-        return math.nan
-
-
-def _check_spacing(path: Path, spacing: tuple[float, ...] | list[float]) -> None:
+def _check_spacing(path: Path, spacing: tuple[float, ...]) -> None:
     if any(not (math.isfinite(value) and value > 0) for value in spacing):
         text = " × ".join(f"{value:g}" for value in spacing)
         raise InputError(f"{path}: the voxel spacing {text} mm is not positive")
-
-
-_METAIMAGE_BYTES = {"MET_SHORT": 2, "MET_USHORT": 2, "MET_INT": 4, "MET_UINT": 4, "MET_FLOAT": 4, "MET_DOUBLE": 8}
-_NIFTI_FLOATS = {16: "f4", 64: "f8"}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -9,10 +12,11 @@ import SimpleITK as sitk
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.files import is_folder
 from StrokeSAMLib.imaging.file_checks import check_file
+from StrokeSAMLib.imaging.native_stderr import native_stderr_silenced
 
 
 def read_image(path: Path, finite: bool = True) -> sitk.Image:
-    """The 3-D scalar image in `path`: a file of any format that SimpleITK reads, or a folder with a DICOM series.
+    """The 3-D scalar image in `path`: a file of NIfTI, NRRD or MetaImage, or a folder with a DICOM series.
 
     The pixel type is the file's own. A fourth axis of length 1 is dropped.
 
@@ -44,7 +48,8 @@ def read_image(path: Path, finite: bool = True) -> sitk.Image:
 def _read(path: Path) -> sitk.Image:
     sitk.ProcessObject.SetGlobalWarningDisplay(False)  # ITK's own warnings would go to stderr
     try:
-        return sitk.ReadImage(str(path))
+        with native_stderr_silenced():
+            return sitk.ReadImage(str(path))
     except RuntimeError as error:
         raise InputError(f"{path}: not a readable image ({_reason(error)})") from None
 
@@ -52,5 +57,11 @@ def _read(path: Path) -> sitk.Image:
 def _reason(error: RuntimeError) -> str:
     """The last line of ITK's text that says something, without its prefixes."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[-1].removeprefix("sitk::ERROR: ").removeprefix("Reason: ")
-    return text[:160]
+    text = _PREFIXES.sub("", lines[-1])
+    # The system's word on whatever it was last asked; that the file can be opened was seen before.
+    return "truncated or damaged" if text in _SYSTEM_ERRORS else text[:160]
+
+
+# Whose words they are, with an address in memory.
+_PREFIXES = re.compile(r"^((sitk::ERROR|ITK ERROR|Reason|\w+\([0-9a-fA-Fx]+\)): )+")
+_SYSTEM_ERRORS = {os.strerror(number) for number in (0, *errno.errorcode)}

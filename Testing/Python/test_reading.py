@@ -1,13 +1,17 @@
 """Reading: real files, broken in every way that users have met."""
 
 import gzip
+import os
 import struct
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.imaging.native_stderr import native_stderr_silenced
 from StrokeSAMLib.imaging.reading import read_image
 
 SIZE = (16, 12, 10)
@@ -44,9 +48,9 @@ def patch_header(path, offset, value_format, *values):
     path.write_bytes(gzip.compress(bytes(raw)))
 
 
-@pytest.mark.parametrize("name", ["scan.nii.gz", "scan.nii", "scan.nrrd", "scan.mha"])
-def test_reads_what_was_written(tmp_path, volume, name):
-    path = tmp_path / name
+@pytest.mark.parametrize("suffix", ["nii.gz", "nii", "nrrd", "nhdr", "mha", "mhd", "hdr", "img"])
+def test_reads_what_was_written(tmp_path, volume, suffix):
+    path = tmp_path / f"scan.{suffix}"
     sitk.WriteImage(volume, str(path))
     image = read_image(path)
     assert image.GetPixelID() == sitk.sitkInt16
@@ -86,6 +90,121 @@ def test_refuses_truncated_raw_voxels(tmp_path, volume, name):
     content = path.read_bytes()
     path.write_bytes(content[: len(content) - 800])
     refusal(path)
+
+
+class TestTwoFiles:
+    """A header, and beside it the voxels."""
+
+    @pytest.fixture(params=["scan.hdr", "scan.img", "scan.mhd"])
+    def given(self, request, tmp_path, volume):
+        path = tmp_path / request.param
+        sitk.WriteImage(volume, str(path), useCompression=False)
+        return path
+
+    def voxels(self, given):
+        return given.with_suffix(".raw" if given.suffix == ".mhd" else ".img")
+
+    def test_half_of_the_voxels(self, given):
+        path = self.voxels(given)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        text = refusal(given)
+        assert "truncated" in text and str(np.prod(SIZE) * 2) in text
+
+    def test_the_other_file_is_missing(self, given):
+        other = given.with_suffix(".hdr") if given.suffix == ".img" else self.voxels(given)
+        other.unlink()
+        assert f"{other.name}, is not there" in refusal(given)
+
+    def test_compressed_voxels_of_a_pair(self, tmp_path, volume):
+        path = tmp_path / "scan.hdr"
+        sitk.WriteImage(volume, str(path))
+        content = path.with_suffix(".img").read_bytes()
+        path.with_suffix(".img").unlink()
+        path.with_suffix(".img.gz").write_bytes(gzip.compress(content))
+        assert read_image(path).GetSize() == SIZE
+        path.with_suffix(".img.gz").write_bytes(gzip.compress(content)[:2000])
+        assert "truncated" in refusal(path)
+
+
+@pytest.mark.parametrize("name", ["scan.vtk", "scan.gipl", "scan.tif", "scan.nii.zip", "scan"])
+def test_refuses_a_format_in_which_missing_voxels_cannot_be_seen(tmp_path, volume, name):
+    path = tmp_path / name
+    if path.suffix in (".vtk", ".gipl", ".tif"):
+        sitk.WriteImage(volume, str(path))
+    else:
+        path.write_text("something")
+    assert "no format that is read" in refusal(path)
+
+
+@pytest.mark.parametrize("name", ["scan.mha", "scan.mhd"])
+def test_a_truncated_compressed_metaimage_is_called_truncated_on_one_line(tmp_path, volume, capfd, name):
+    path = tmp_path / name
+    sitk.WriteImage(volume, str(path), useCompression=True)
+    voxels = path.with_suffix(".zraw") if path.suffix == ".mhd" else path
+    voxels.write_bytes(voxels.read_bytes()[:-500])
+    assert "truncated or damaged" in refusal(path)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_type_of_voxels_that_there_is_not_is_refused_on_one_line(nifti, capfd):
+    patch_header(nifti, 70, "<h", 9999)
+    assert "0x" not in refusal(nifti)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("offset", [float("nan"), float("inf"), -float("inf"), 1e30])
+def test_refuses_voxels_that_begin_nowhere(nifti, offset):
+    patch_header(nifti, 108, "<f", offset)
+    refusal(nifti)
+
+
+def test_a_file_that_cannot_be_opened(tmp_path, volume):
+    if os.geteuid() == 0:
+        pytest.skip("root may read anything")
+    path = tmp_path / "scan.nrrd"
+    sitk.WriteImage(volume, str(path))
+    path.chmod(0)
+    assert "cannot be read: Permission denied" in refusal(path)
+
+
+class TestSilence:
+    """Standard error past Python is the process's own: threads share it, and it must come back."""
+
+    def test_it_comes_back_after_an_error(self, capfd):
+        with pytest.raises(RuntimeError), native_stderr_silenced():
+            os.write(2, b"unheard")
+            raise RuntimeError
+        os.write(2, b"heard")
+        assert capfd.readouterr().err == "heard"
+
+    def test_threads_that_overlap(self, capfd):
+        """The first to begin ends before the second does."""
+        begun, ended = threading.Event(), threading.Event()
+
+        def second():
+            with native_stderr_silenced():
+                begun.set()
+                ended.wait(10)
+                os.write(2, b"unheard")
+
+        thread = threading.Thread(target=second)
+        with native_stderr_silenced():
+            thread.start()
+            assert begun.wait(10)
+        ended.set()
+        thread.join()
+        os.write(2, b"heard")
+        assert capfd.readouterr().err == "heard"
+
+    def test_it_holds_on_to_no_file(self):
+        opened = Path("/proc/self/fd")
+        if not opened.is_dir():
+            pytest.skip("no list of open files here")
+        before = len(list(opened.iterdir()))
+        for _ in range(5):
+            with native_stderr_silenced():
+                pass
+        assert len(list(opened.iterdir())) == before
 
 
 def test_refuses_a_damaged_gzip(nifti):
