@@ -17,7 +17,7 @@ from StrokeSAMLib import cli_train, cli_weights
 from StrokeSAMLib.errors import Cancelled, OptionError, StrokeSAMError
 from StrokeSAMLib.lesion.registry import AUTO, METHODS, find_method
 from StrokeSAMLib.options import describe_options
-from StrokeSAMLib.terminal import monitoring, print_table
+from StrokeSAMLib.terminal import allow_any_signs, monitoring, print_table
 from StrokeSAMLib.version import __version__
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ app.command()(cli_train.train)
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit the process with its status."""
+    allow_any_signs()
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -1,7 +1,8 @@
-"""What every command shows on a terminal: a table, a progress bar; and what Ctrl-C does there."""
+"""What every command shows on a terminal, in whatever signs it has: a table, a progress bar; what Ctrl-C does there."""
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import signal
 import sys
@@ -15,6 +16,25 @@ from rich.table import Table
 from StrokeSAMLib.monitor import Monitor
 
 _PLAIN_WIDTH = 160
+# What stands for a sign that an encoding lacks; Windows' own, where output goes to a file, has no arrow.
+_PLAIN_SIGNS = {"→": "->", "–": "-", "−": "-", "×": "x", "≈": "~", "≤": "<=", "≥": ">=", "…": "...", "µ": "u"}
+
+
+def allow_any_signs() -> None:
+    """From here on stdout and stderr take every text: signs that their encoding lacks are put plainly, or escaped."""
+    codecs.register_error("strokesam.plainly", _plainly)
+    for stream in (sys.stdout, sys.stderr):
+        # There may be none, or one that is no file.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="strokesam.plainly")
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end]
+    escaped = (_PLAIN_SIGNS.get(sign, sign).encode("ascii", "backslashreplace").decode() for sign in signs)
+    return "".join(escaped), error.end
 
 
 def print_table(table: Table) -> None:

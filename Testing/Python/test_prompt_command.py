@@ -1,7 +1,10 @@
 """`strokesam prompt` and `strokesam replay`: files in, files out, one line of error."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -69,6 +72,31 @@ def test_a_box_becomes_a_segment_and_can_be_repeated(scan, prompts, tmp_path, ca
     assert run("replay", tmp_path / "segment.json", scan, "-o", tmp_path / "again.nii.gz") == 0
     assert (voxels(tmp_path / "again.nii.gz") == found).all()
     assert (tmp_path / "again.json").read_text() == (tmp_path / "segment.json").read_text()
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_an_output_that_lacks_signs(scan, prompts, tmp_path, encoding):
+    """A redirected Windows console, and a bare C locale: the mask is written, and that is no error."""
+    command = ("prompt", scan, "--prompts", prompts(BOX), "-o", tmp_path / "ergebnis-ñ-脑.nii.gz")
+    done = in_a_process(*command, encoding=encoding)
+    assert done.returncode == 0 and done.stderr == b""
+    arrow = "→" if encoding == "utf-8" else "->"
+    name = "ergebnis-ñ-脑.nii.gz".encode(encoding, "backslashreplace").decode(encoding)
+    assert f"5 slices {arrow} " in done.stdout.decode(encoding) and name in done.stdout.decode(encoding)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_a_table_and_an_error_on_an_output_that_lacks_signs(encoding):
+    listed = in_a_process("methods", encoding=encoding)
+    assert listed.returncode == 0 and b"random-walker" in listed.stdout
+    refused = in_a_process("methods", "脑", encoding=encoding)
+    assert refused.returncode == 2 and refused.stderr.count(b"\n") == 1 and b"\\u8111" in refused.stderr
+
+
+def in_a_process(*arguments, encoding):
+    code = "import sys; from StrokeSAMLib.cli import main; main(sys.argv[1:])"
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"}
+    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, env=environment)
 
 
 def test_without_propagation(scan, prompts, tmp_path):
