@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import SimpleITK as sitk
 
-from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.errors import InputError, StrokeSAMError
 from StrokeSAMLib.files import is_file
 from StrokeSAMLib.imaging.reading import read_image
 from StrokeSAMLib.imaging.writing import check_image_output, check_output, write_image
@@ -18,6 +18,7 @@ from StrokeSAMLib.monitor import Monitor
 if TYPE_CHECKING:
     from StrokeSAMLib.evaluation import CaseMetrics
     from StrokeSAMLib.interactive import Session
+    from StrokeSAMLib.interactive.prompts import Prompt
     from StrokeSAMLib.lesion import LesionResult
 
 
@@ -115,9 +116,9 @@ def prompt(volume: Path, prompts_file: Path, output: Path, how: Prompting, monit
     try:
         session = Session(image, how.engine, axis=axis, weights=how.weights, device=how.device, options=how.options)
         monitor.step(0.05, f"slices with prompts; {in_words(session.encodings.memory_needed())} of memory needed")
-        for entry in prompts:
+        for number, entry in enumerate(prompts, 1):
             monitor.check()
-            session.add(entry)
+            _add(session, entry, f"{prompts_file}: prompt {number}")
         if how.propagation != "none":
             first, last = how.slices or session.span() or (None, None)
             plan = Plan(how.direction, how.propagation, first, last)
@@ -126,6 +127,14 @@ def prompt(volume: Path, prompts_file: Path, output: Path, how: Prompting, monit
         raise error.naming({"volume": volume}) from None
     _write_session(session, output, record)
     return session
+
+
+def _add(session: Session, prompt: Prompt, name: str) -> None:
+    """Add a prompt; `name` is what an error calls it."""
+    try:
+        session.add(prompt)
+    except StrokeSAMError as error:
+        raise type(error)(f"{name}: {error}") from None
 
 
 def replay(record: Path, volume: Path, output: Path, weights: Path | None, device: str, monitor: Monitor) -> Session:

@@ -1,14 +1,16 @@
-"""Files: found, written whole or not at all, and told apart by their bytes."""
+"""Files: found, written whole or not at all, told apart by their bytes; and JSON from them."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from StrokeSAMLib.errors import InputError
 
@@ -42,6 +44,22 @@ def file_hash(path: Path) -> str:
         while chunk := stream.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def read_json(path: Path) -> Any:
+    """What a file of JSON holds.
+
+    Raises:
+        InputError: it cannot be read, or is no JSON, or is nested too deeply.
+    """
+    try:
+        return json.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON: {error}") from None
+    except RecursionError:
+        raise InputError(f"{path}: not JSON that can be read: nested too deeply") from None
 
 
 @contextmanager

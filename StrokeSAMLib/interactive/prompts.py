@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import zlib
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.files import read_json
 from StrokeSAMLib.imaging.reading import read_image
 
 Position = tuple[float, float, float]
@@ -69,12 +69,7 @@ def read_prompts(path: Path) -> list[Prompt]:
         InputError: not JSON, of another form, an unknown space or type, a number that is not finite, or a mask's
             file that cannot be read.
     """
-    try:
-        document = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON: {error}") from None
+    document = read_json(path)
     try:
         return prompts_from(document, path.parent)
     except InputError as error:
@@ -131,4 +126,7 @@ def _position(values: Any, sign: float) -> Position:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False

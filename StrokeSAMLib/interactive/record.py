@@ -13,7 +13,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
-from StrokeSAMLib.files import replacing
+from StrokeSAMLib.files import read_json, replacing
 from StrokeSAMLib.imaging.geometry import like
 from StrokeSAMLib.imaging.identity import volume_hash
 from StrokeSAMLib.imaging.windowing import Window
@@ -25,6 +25,8 @@ from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.version import __version__
 
 SCHEMA_VERSION = 1
+# What a document that is not of the form, or has numbers beyond all bounds, ends in.
+_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 _FORM = ("schema_version", "volume", "engine", "plane", "window", "actions")
 
 
@@ -55,12 +57,7 @@ def read_document(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it cannot be read, or is no session.
     """
-    try:
-        made = json.loads(Path(path).read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON: {error}") from None
+    made = read_json(path)
     try:
         return check_document(made)
     except InputError as error:
@@ -94,7 +91,7 @@ def prompts_of(made: Mapping[str, Any]) -> dict[int, Prompt]:
                 prompts[int(action["number"])] = action["prompt"]
             elif action["do"] == "remove":
                 del prompts[int(action["number"])]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except _DAMAGE as error:
         raise InputError(f"session: cannot be followed: {type(error).__name__}: {error}") from None
     return prompts
 
@@ -116,10 +113,8 @@ def replay(
         InputError: another volume, other weights, or a document that cannot be followed.
     """
     monitor = monitor or Monitor()
-    found, wanted = volume_hash(image), made["volume"].get("sha256")
-    if found != wanted:
-        raise InputError(f"volume: not the one of the session: its hash is {found}, the session's is {wanted}")
     try:
+        _check_volume(image, made["volume"].get("sha256"))
         engine = dict(made["engine"])
         checksum = engine.pop("weights", None)
         loaded = (load or load_engine)(engine.pop("id"), weights, device, engine)
@@ -128,9 +123,15 @@ def replay(
         for number, action in enumerate(made["actions"]):
             monitor.step(number / len(made["actions"]), str(action["do"]))
             session.repeat(_action_back(action), Monitor(cancel=monitor.cancel_event))
-    except (KeyError, TypeError, ValueError) as error:
+    except _DAMAGE as error:
         raise InputError(f"session: cannot be followed: {type(error).__name__}: {error}") from None
     return session
+
+
+def _check_volume(image: sitk.Image, wanted: str | None) -> None:
+    found = volume_hash(image)
+    if found != wanted:
+        raise InputError(f"volume: not the one of the session: its hash is {found}, the session's is {wanted}")
 
 
 def _check_weights(session: Session, checksum: str | None) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch.torch_version import TorchVersion
 
 from StrokeSAMLib.errors import InputError
-from StrokeSAMLib.files import is_file
+from StrokeSAMLib.files import is_file, is_folder
 
 State = dict[str, torch.Tensor]
 # Where the layouts in use keep the weights, and what they put before every key.
@@ -44,6 +44,8 @@ def read_checkpoint(path: Path, name: str | None = None) -> State:
     """
     path = Path(path)
     name = name or str(path)
+    if is_folder(path):
+        raise InputError(f"{name}: a folder; name a file")
     if not is_file(path):
         raise InputError(f"{name}: no such file")
     held = _read_safetensors(path, name) if is_safetensors(path, name) else read_torch(path, name)

@@ -151,8 +151,18 @@ class TestBadInput:
         return check
 
     def test_a_prompt_outside_the_volume(self, refused, scan, prompts, tmp_path):
-        file = prompts(("point", (30, 30, 20), 1))
-        refused("prompt", scan, "--prompts", file, "-o", tmp_path / "o.nrrd", reason="outside the volume")
+        file = prompts(BOX, ("point", (30, 30, 20), 1))
+        out = tmp_path / "o.nrrd"
+        refused("prompt", scan, "--prompts", file, "-o", out, reason=f"{file}: prompt 2: point (")
+
+    def test_a_second_box(self, refused, scan, prompts, tmp_path):
+        out = tmp_path / "o.nrrd"
+        refused("prompt", scan, "--prompts", prompts(BOX, BOX), "-o", out, reason="json: prompt 2: slice 4 has a box")
+
+    def test_a_number_beyond_every_float(self, refused, scan, tmp_path):
+        point = f'{{"type": "point", "position": [{"9" * 400}, 2, 3]}}'
+        (tmp_path / "p.json").write_text(f'{{"space": "RAS", "prompts": [{point}]}}')
+        refused("prompt", scan, "--prompts", tmp_path / "p.json", "-o", tmp_path / "o.nrrd", reason="p.json: prompt 1")
 
     def test_only_negative_points(self, refused, scan, prompts, tmp_path):
         file = prompts(("point", (30, 30, 4), 0))
@@ -163,6 +173,7 @@ class TestBadInput:
         [
             ("{", "prompts.json: not JSON"),
             ("[]", "prompts.json: no prompts"),
+            ("[" * 100_000, "prompts.json: not JSON that can be read: nested too deeply"),
             ('{"space": "IJK", "prompts": [{}]}', "space is 'IJK'"),
             ('{"prompts": [{}]}', "space is None"),
             ('{"space": "RAS", "prompts": []}', "list of prompts is empty"),

@@ -98,7 +98,7 @@ class TestCommand:
         refuse("fetch", "medsam", "--yes", reason="strokesam weights import medsam FILE")
         refuse("import", "medsam", tmp_path / "absent.pth", reason="absent.pth: no such file")
         refuse("import", "medsam", swift, reason="downloaded.pth: weights of another network: of 314 keys")
-        refuse("import", "medsam", tmp_path, reason="no such file")
+        refuse("import", "medsam", tmp_path, reason=f"{tmp_path}: a folder; name a file")
         refuse("verify", "medsam", reason="no weights medsam in")
         refuse("remove", "medsam", reason="no weights medsam in")
         refuse("remove", "../medsam", reason="no weights '../medsam'")

@@ -101,6 +101,9 @@ class TestFiles:
             lambda made: made["actions"].append({"do": "propagate", "plan": {"speed": 3}, "visited": 2}),
             lambda made: made.update(window=[3]),
             lambda made: made.update(plane={"tilt": 1}),
+            lambda made: made.update(window=[10**400, 10**401]),
+            lambda made: made.update(volume="head"),
+            lambda made: made.update(actions=3),
         ],
     )
     def test_a_document_that_cannot_be_followed(self, session, image, box, damage):
@@ -110,7 +113,7 @@ class TestFiles:
         with pytest.raises(InputError, match="session: "):
             replay(made, image)
 
-    @pytest.mark.parametrize("text", ["", "{", "[]", '{"actions": []}'])
+    @pytest.mark.parametrize("text", ["", "{", "[]", '{"actions": []}', "[" * 100_000, '{"a":' * 100_000])
     def test_a_file_that_is_no_session(self, tmp_path, text):
         path = tmp_path / "s.json"
         path.write_text(text)
