@@ -181,11 +181,13 @@ def demo(folder: Path, monitor: Monitor) -> tuple[LesionResult, float]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot make the folder: {error.strerror}") from None
+    scan, truth = folder / "ncct.nii.gz", folder / "truth.nii.gz"
+    for path in (scan, truth):
+        check_output(path, ())
     monitor.step(0.0, "making a head")
     phantom = head_ct()
-    scan = folder / "ncct.nii.gz"
     write_image(phantom.ncct, scan)
-    write_image(phantom.lesion, folder / "truth.nii.gz")
+    write_image(phantom.lesion, truth)
     outputs = Outputs(
         mask=folder / "lesion.nii.gz",
         probability=folder / "probability.nii.gz",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def write_image(image: sitk.Image, path: Path) -> None:
 
 
 def check_output(path: Path, inputs: Iterable[Path]) -> None:
-    """Refuse an output before any work is done: a folder that is not there or not writable, or one of the inputs.
+    """Refuse an output before any work is done: no folder to write to, a file that is read-only, or one of the inputs.
 
     Raises:
         InputError: with the reason.
@@ -41,6 +42,9 @@ def check_output(path: Path, inputs: Iterable[Path]) -> None:
             raise InputError(f"{path}: the output lies in the folder of an input series")
     if is_folder(path):
         raise InputError(f"{path}: the output is a folder; name a file")
+    # To rename over it only the folder must be writable.
+    if exists(path) and not os.access(path, os.W_OK):
+        raise InputError(f"{path}: the file is there already, and is read-only")
     temporary_beside(path).unlink()
 
 

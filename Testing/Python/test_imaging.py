@@ -1,5 +1,10 @@
 """Grids, masks and morphology on small arrays; writing."""
 
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -183,6 +188,35 @@ class TestWriting:
                 check_output(path, [scan, series])
         assert sorted(tmp_path.iterdir()) == [scan, series]
         assert scan.read_text() == "scan"
+
+    def test_refuses_a_read_only_file(self):
+        """Asked by a user for whom it is: to root nothing is read-only."""
+        code = """if True:
+            import os, sys
+            from pathlib import Path
+            from StrokeSAMLib.errors import InputError
+            from StrokeSAMLib.imaging.writing import check_output
+            if os.geteuid() == 0:
+                os.setuid(65534)
+            try:
+                check_output(Path(sys.argv[1]), [])
+            except InputError as error:
+                print(error)
+        """
+        # pytest's own folders are locked to others.
+        with tempfile.TemporaryDirectory() as name:
+            folder, path = Path(name), Path(name, "lesion.nii.gz")
+            folder.chmod(0o777)
+            path.write_text("old")
+            path.chmod(0o666)
+            assert self.said(code, path) == ""
+            path.chmod(0o444)
+            assert self.said(code, path) == f"{path}: the file is there already, and is read-only\n"
+            assert path.read_text() == "old" and list(folder.iterdir()) == [path]
+
+    def said(self, code, path):
+        command = [sys.executable, "-c", code, str(path)]
+        return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
     # Two files, of which only one can be renamed; a slice; a stack without its place; nothing; no format.
     @pytest.mark.parametrize(
