@@ -18,6 +18,9 @@ from StrokeSAMLib.imaging.geometry import array_spacing, same_grid
 from StrokeSAMLib.imaging.reading import read_image
 from StrokeSAMLib.monitor import Monitor
 
+# A mask may tell more than lesions apart; a scan has hundreds of values.
+_MOST_LABELS = 50
+
 
 def evaluate(
     reference: Path, prediction: Path, tolerance_mm: float = 2.0, monitor: Monitor | None = None
@@ -86,7 +89,14 @@ def _grid_difference(first: sitk.Image, second: sitk.Image) -> str:
 
 
 def _mask(image: sitk.Image, path: Path) -> np.ndarray:
+    """Bool (k, j, i): what is not 0."""
     array = sitk.GetArrayFromImage(image)
     if array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
         raise InputError(f"{path}: not a mask: it has values between whole numbers")
-    return array != 0
+    mask = array != 0
+    values = np.unique(array[mask])
+    if len(values) > _MOST_LABELS:
+        raise InputError(f"{path}: not a mask: it has {len(values) + int(not mask.all())} grey levels")
+    if len(values) and values[0] < 0:
+        raise InputError(f"{path}: not a mask: it has values below 0")
+    return mask

@@ -142,3 +142,23 @@ class TestCohort:
         sitk.WriteImage(soft, str(tmp_path / "soft.nii.gz"))
         with pytest.raises(InputError, match=r"soft\.nii\.gz: not a mask"):
             evaluate(reference, tmp_path / "soft.nii.gz")
+
+    @pytest.mark.parametrize(
+        ("values", "reason"), [((60, 0), "60 grey levels"), ((60, -30), "60 grey levels"), ((3, -1), "below 0")]
+    )
+    def test_a_scan_of_whole_numbers_is_no_mask(self, tmp_path, values, reason):
+        mask = cube((4, 4, 4), (8, 9, 9))
+        reference = write_mask(tmp_path / "a.nii.gz", mask)
+        count, first = values
+        scan = sitk.GetImageFromArray((np.arange(mask.size).reshape(mask.shape) % count + first).astype(np.int16))
+        sitk.WriteImage(scan, str(tmp_path / "scan.nii.gz"))
+        for pair in ((reference, tmp_path / "scan.nii.gz"), (tmp_path / "scan.nii.gz", reference)):
+            with pytest.raises(InputError, match=rf"scan\.nii\.gz: not a mask: it has .*{reason}"):
+                evaluate(*pair)
+
+    def test_labels_are_a_mask(self, tmp_path):
+        mask = cube((4, 4, 4), (8, 9, 9))
+        labels = sitk.GetImageFromArray(np.where(mask, np.arange(mask.size).reshape(mask.shape) % 40 + 1, 0))
+        sitk.WriteImage(sitk.Cast(labels, sitk.sitkInt16), str(tmp_path / "labels.nii.gz"))
+        (found,) = evaluate(write_mask(tmp_path / "a.nii.gz", mask), tmp_path / "labels.nii.gz")
+        assert found.dsc == 1
