@@ -15,7 +15,7 @@ from rich.table import Table
 
 from StrokeSAMLib import cli_train, cli_weights
 from StrokeSAMLib.errors import Cancelled, OptionError, StrokeSAMError
-from StrokeSAMLib.lesion.registry import AUTO, METHODS, find_method
+from StrokeSAMLib.lesion.registry import AUTO, METHODS
 from StrokeSAMLib.options import describe_options
 from StrokeSAMLib.terminal import allow_any_signs, monitoring, print_table
 from StrokeSAMLib.version import __version__
@@ -99,7 +99,10 @@ def segment(
     weights: Annotated[Path | None, typer.Option(help="The method's checkpoint.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set an option of the method.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Set an option of the method; see `strokesam methods METHOD`."
+        ),
     ] = None,
 ) -> None:
     """Segment the lesion in a scan."""
@@ -133,7 +136,10 @@ def prompt(
     weights: Annotated[Path | None, typer.Option(help="The engine's checkpoint, or its id in the store.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set an option of the engine.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Set an option of the engine; see `strokesam methods ENGINE`."
+        ),
     ] = None,
 ) -> None:
     """Segment by boxes and points on slices, propagated through the volume."""
@@ -194,11 +200,10 @@ def demo(
 
 @app.command()
 def methods(
-    method: Annotated[str | None, typer.Argument(help="Show this method's options.")] = None,
+    method: Annotated[str | None, typer.Argument(help="Show the options of this method or engine.")] = None,
 ) -> None:
-    """List the methods, what each needs and whether it is ready; or one method's options."""
-    table = _methods_table() if method is None else _options_table(method)
-    print_table(table)
+    """List methods and engines, what each needs and whether it is ready; or the options of one."""
+    print_table(_methods_table() if method is None else _options_table(method))
 
 
 @app.command()
@@ -239,8 +244,16 @@ def _methods_table() -> Table:
 
 
 def _options_table(id: str) -> Table:
+    from StrokeSAMLib.interactive.engines.registry import ENGINES
+
+    known = {entry.id: entry for entry in (*METHODS, *ENGINES)}
+    if id not in known:
+        raise OptionError(f"there is no method or engine '{id}'; there are: {', '.join(known)}")
+    rows = describe_options(known[id].options_class())
+    if not rows:
+        return Table(f"{id} has no options", box=None)
     table = Table("option", "default", "unit", "range", "what it does", "source", box=None)
-    for row in describe_options(find_method(id).options_class()):
+    for row in rows:
         table.add_row(*row)
     return table
 

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 from StrokeSAMLib.errors import OptionError
 
 T = TypeVar("T")
+# Where a network may run.
+DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def option(
@@ -48,6 +50,12 @@ def build_options(options_class: type[T], given: Mapping[str, Any], owner: str) 
         if name not in fields:
             raise OptionError(f"{owner} has no option '{name}'; it has: {', '.join(fields) or 'none'}")
     return options_class(**{name: _checked(fields[name], value) for name, value in given.items()})
+
+
+def check_device(name: str) -> None:
+    """Raise `OptionError` where no device is called that; whether it is here is another question."""
+    if name not in DEVICES:
+        raise OptionError(f"device is '{name}'; it must be one of {', '.join(DEVICES)}")
 
 
 @dataclasses.dataclass(frozen=True)

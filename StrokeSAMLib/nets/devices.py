@@ -10,9 +10,8 @@ from typing import Any, TypeVar
 import torch
 
 from StrokeSAMLib.errors import OptionError
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
-
+from StrokeSAMLib.options import DEVICES as DEVICES  # for those who ask networks
+from StrokeSAMLib.options import check_device
 
 Answering = TypeVar("Answering", bound=Callable)
 
@@ -46,11 +45,10 @@ def choose_device(wanted: str) -> str:
     Raises:
         OptionError: no such device here.
     """
+    check_device(wanted)
     here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wanted == "auto":
         return next(name for name, there in here.items() if there)
-    if wanted not in here:
-        raise OptionError(f"device is '{wanted}'; it must be one of {', '.join(DEVICES)}")
     if not here[wanted]:
         raise OptionError(f"device {wanted} is not here; use cpu")
     return wanted

@@ -98,6 +98,15 @@ def test_methods_says_what_each_needs_and_whether_it_is_ready(capfd):
     assert "seed_adc" in capfd.readouterr().out
 
 
+def test_methods_knows_the_options_of_engines(capfd):
+    pytest.importorskip("sam2")
+    assert cli.run(["methods", "medsam2"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert {"image_size", "precision", "encoder"} <= {line.split()[0] for line in lines}
+    assert cli.run(["methods", "random-walker"]) == 0
+    assert capfd.readouterr().out.strip() == "random-walker has no options"
+
+
 class TestBadInput:
     def write(self, tmp_path, values, spacing=(1.0, 1.0, 1.0)):
         image = sitk.GetImageFromArray(np.asarray(values))
@@ -157,6 +166,7 @@ class TestBadInput:
 
     def test_usage(self, refuse, tmp_path, head):
         scan, out = head / "ncct.nii.gz", tmp_path / "lesion.nii.gz"
+        refuse("methods", "magic", reason="no method or engine 'magic'; there are: ncct-unet")
         refuse("segment", "--method", "magic", "-o", out, reason="no method 'magic'")
         refuse("segment", "--method", "asymmetry", "-o", out, reason="needs ncct")
         refuse("segment", "--method", "diffusion", "--dwi", scan, "-o", out, reason="needs adc or b0")

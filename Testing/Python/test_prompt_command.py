@@ -198,6 +198,17 @@ class TestBadInput:
         command = ("prompt", scan, "--prompts", prompts(BOX), "--set", "speed=9", "-o", tmp_path / "o.nrrd")
         refused(*command, reason="engine random-walker has no option 'speed'")
 
+    @pytest.mark.parametrize(
+        ("option", "value", "reason"),
+        [
+            ("--device", "foo", "device is 'foo'; it must be one of auto, cpu, cuda, mps"),
+            ("--weights", "prompts.json", "engine random-walker takes no weights; prompts.json was given"),
+        ],
+    )
+    def test_what_the_engine_would_ignore(self, refused, scan, prompts, tmp_path, option, value, reason):
+        command = ("prompt", scan, "--prompts", prompts(BOX), option, value, "-o", tmp_path / "o.nrrd")
+        refused(*command, reason=reason)
+
     def test_an_unknown_engine(self, refused, scan, prompts, tmp_path):
         file = prompts(BOX)
         command = ("prompt", scan, "--prompts", file, "--engine", "sam9", "-o", tmp_path / "o.nrrd")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from StrokeSAMLib.errors import InputError, OptionError
+from StrokeSAMLib.options import NoOptions, check_device
 from StrokeSAMLib.weights.lookup import checkpoint_of, readiness
 from StrokeSAMLib.weights.store import Store
 
@@ -24,7 +25,8 @@ class EngineEntry:
     Attributes:
         id: its public name.
         title: what a user reads in a list.
-        module: the module of `StrokeSAMLib.interactive.engines` with ``load(id, weights, device, options)``.
+        module: the module of `StrokeSAMLib.interactive.engines` with ``load(id, weights, device, options)``, and where
+            it has options the class `Options`.
         packages: the Python packages it imports.
         weights: whether it needs a checkpoint: that of the same id, from the store, or one that is given.
         settings: what tells engines of one module apart.
@@ -40,6 +42,31 @@ class EngineEntry:
     def missing_packages(self) -> list[str]:
         """The packages that are not installed."""
         return [name for name in self.packages if importlib.util.find_spec(name) is None]
+
+    def check_packages(self) -> None:
+        """Raise `InputError` where a package is not installed."""
+        missing = self.missing_packages()
+        if missing:
+            raise InputError(
+                f"engine {self.id} needs the Python package{'s' * (len(missing) > 1)} {', '.join(missing)}"
+            )
+
+    def options_class(self) -> type:
+        """The dataclass of its options (see `options.option`).
+
+        Raises:
+            InputError: a package is not installed.
+        """
+        return getattr(self.implementation(), "Options", NoOptions)
+
+    def implementation(self) -> Any:
+        """Its module, imported.
+
+        Raises:
+            InputError: a package is not installed.
+        """
+        self.check_packages()
+        return importlib.import_module(f"StrokeSAMLib.interactive.engines.{self.module}")
 
     def readiness(self, weights: Path | None = None, store: Store | None = None) -> str:
         """ "yes", or what is missing, for the checkpoint `weights` or that in `store` (None: the user's)."""
@@ -98,14 +125,14 @@ def load_engine(
         options: the engine's own.
 
     Raises:
-        OptionError: unknown engine or option, or a device that is not here.
+        OptionError: unknown engine or option, weights for an engine without, or a device that is not here.
         InputError: no weights, or weights of another network.
     """
     entry = find_engine(id)
-    missing = entry.missing_packages()
-    if missing:
-        raise InputError(f"engine {id} needs the Python package{'s' * (len(missing) > 1)} {', '.join(missing)}")
+    check_device(device)
+    entry.check_packages()
     if entry.weights:
         weights = entry.checkpoint(weights)
-    module = importlib.import_module(f"StrokeSAMLib.interactive.engines.{entry.module}")
-    return module.load(id, weights, device, dict(options or {}))
+    elif weights is not None:
+        raise OptionError(f"engine {id} takes no weights; {weights} was given")
+    return entry.implementation().load(id, weights, device, dict(options or {}))
