@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from StrokeSAMLib.errors import Cancelled, OptionError, StrokeSAMError
+from StrokeSAMLib.errors import Cancelled, OptionError, StrokeSAMError, missing_packages
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.terminal import monitoring
 
@@ -44,9 +44,7 @@ def train(
         from StrokeSAMLib.training.synthesis import read_anatomies
         from StrokeSAMLib.training.team import gather
     except ImportError as error:
-        raise StrokeSAMError(
-            f'training needs more packages ({error.name}): pip install "strokesam[training]"'
-        ) from None
+        raise missing_packages(f"training ({error.name})", "training") from None
 
     anatomies = read_anatomies(anatomy)
     team, plan = gather(devices), Plan(network, minutes, seed, steps, resume)

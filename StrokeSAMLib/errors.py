@@ -28,3 +28,9 @@ class OptionError(StrokeSAMError):
 
 class Cancelled(Exception):
     """The user asked the work to stop. Nothing was written but what the work says it keeps."""
+
+
+def missing_packages(what: str, extra: str) -> StrokeSAMError:
+    """The error for `what` needs the packages of one of the project's extras, which are not installed."""
+    # No index has StrokeSAM: it is installed from a clone, and so are its extras.
+    return StrokeSAMError(f'{what} needs more packages: pip install ".[{extra}]" in your clone of StrokeSAM')

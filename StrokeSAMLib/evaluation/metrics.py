@@ -8,7 +8,7 @@ from types import ModuleType
 
 import numpy as np
 
-from StrokeSAMLib.errors import StrokeSAMError
+from StrokeSAMLib.errors import missing_packages
 from StrokeSAMLib.evaluation.lesions import detect_lesions
 from StrokeSAMLib.imaging.geometry import Spacing
 
@@ -100,5 +100,5 @@ def _surface_distance() -> ModuleType:
     try:
         import surface_distance
     except ImportError:
-        raise StrokeSAMError('evaluation needs more packages: pip install "strokesam[evaluation]"') from None
+        raise missing_packages("evaluation", "evaluation") from None
     return surface_distance

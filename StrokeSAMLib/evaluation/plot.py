@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from StrokeSAMLib.errors import StrokeSAMError
+from StrokeSAMLib.errors import missing_packages
 from StrokeSAMLib.evaluation.metrics import CaseMetrics
 from StrokeSAMLib.files import replacing
 
@@ -23,7 +23,7 @@ def plot(cases: list[CaseMetrics], path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise StrokeSAMError('the plot needs more packages: pip install "strokesam[evaluation]"') from None
+        raise missing_packages("the plot", "evaluation") from None
     figure = Figure(figsize=(13, 4.4), dpi=120, layout="constrained")
     overlap, scatter, bland_altman = figure.subplots(1, 3)
     reference = np.array([case.reference_ml for case in cases])

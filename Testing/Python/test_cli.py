@@ -177,6 +177,25 @@ class TestBadInput:
         refuse("evaluate", "--reference", scan, "--prediction", tmp_path, reason="two files or two folders")
 
 
+@pytest.mark.parametrize(
+    ("module", "extra"),
+    [
+        ("surface_distance", "evaluation"),
+        ("matplotlib.figure", "evaluation"),
+        ("StrokeSAMLib.training.loop", "training"),
+    ],
+)
+def test_packages_that_are_not_installed_are_to_be_had_from_the_clone(
+    refuse, tmp_path, head, monkeypatch, module, extra
+):
+    monkeypatch.setitem(sys.modules, module, None)  # as if it were not there
+    truth = head / "truth.nii.gz"
+    command = ("evaluate", "--reference", truth, "--prediction", truth, "--plot", tmp_path / "m.png")
+    if extra == "training":
+        command = ("train", "dwi-unet", "--anatomy", tmp_path, "-o", tmp_path / "run")
+    refuse(*command, reason=f'needs more packages: pip install ".[{extra}]" in your clone')
+
+
 def test_interrupted_half_way_leaves_nothing(head, tmp_path):
     command = segment_ncct(head / "ncct.nii.gz", tmp_path / "lesion.nii.gz", "--report", tmp_path / "report.json")
     code = "import sys; from StrokeSAMLib.cli import main; main(sys.argv[1:])"
