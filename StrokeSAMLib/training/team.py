@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from StrokeSAMLib.errors import OptionError
+from StrokeSAMLib.errors import OptionError, missing_packages
 from StrokeSAMLib.nets.devices import choose_device
 
 
@@ -76,7 +76,8 @@ def gather(devices: int | None) -> Team:
     To be called early: the other processes begin with the command line again, and come here.
 
     Raises:
-        OptionError: there are not so many, or Lightning Fabric is missing.
+        OptionError: there are not so many.
+        StrokeSAMError: Lightning Fabric is missing.
     """
     kind = choose_device("auto")
     most = {"cpu": os.cpu_count() or 1, "cuda": torch.cuda.device_count(), "mps": 1}[kind]
@@ -88,5 +89,5 @@ def gather(devices: int | None) -> Team:
     if devices == 1:
         return Team()
     if not able:
-        raise OptionError('training on several devices needs Lightning Fabric: pip install "strokesam[training]"')
+        raise missing_packages("training on several devices", "training")
     return Together(devices)
