@@ -42,7 +42,7 @@ class Method:
         module: the module of `StrokeSAMLib.lesion` with its `Options` class and its function
             ``run(inputs, options, monitor) -> LesionResult``; imported when first used.
         packages: the Python packages it imports.
-        weights: whether it needs a checkpoint, its option `weights`.
+        weights: whether it is a network: its options have `weights` and `device`.
         organ: what it looks at; Slicer's panel, and the codes of its segments, know the brain alone.
     """
 

@@ -98,7 +98,6 @@ class LesionPanel:
         self._state: State | None = None
         self._method: Method | None = None
         self._options: list[OptionRow] = []
-        self._takesDevice = False
         self._shown: list[OptionRow] = []
         self._job: Job | None = None
         self._folder: tempfile.TemporaryDirectory | None = None
@@ -249,7 +248,7 @@ class LesionPanel:
     def _chosen(self) -> tuple[Method, dict[str, Any], dict[str, str], Any | None]:
         """Method, inputs, options, and the segmentation to write into."""
         state, method = self._state, self._method
-        device = {_DEVICE: state.device} if self._takesDevice else {}
+        device = {_DEVICE: state.device} if method.weights else {}
         return method, inputsOf(state, _keys(method)), {**device, **optionsOf(state, method.id)}, state.segmentation
 
     def _checkStill(self, chosen: Any) -> None:
@@ -266,7 +265,7 @@ class LesionPanel:
 
     def _describe(self, method: Method) -> None:
         """Ask the worker for the options: a method is not imported on the main thread."""
-        self._options, self._takesDevice = [], False
+        self._options = []
         if not _missing(method):
             self._submit(
                 Job(lambda monitor: describeOptions(method), finished=lambda rows: self._described(method, rows))
@@ -275,7 +274,6 @@ class LesionPanel:
     def _described(self, method: Method, rows: list[OptionRow]) -> None:
         if method is self._method:
             # Of the device there is one choice for all methods.
-            self._takesDevice = any(row.name == _DEVICE for row in rows)
             self._options = [row for row in rows if row.name != _DEVICE]
             self._showOptions()
 

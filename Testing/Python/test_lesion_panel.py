@@ -9,7 +9,7 @@ from PIL import Image
 
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.lesion import find_method
-from StrokeSAMLib.lesion.registry import Method
+from StrokeSAMLib.lesion.registry import METHODS, Method
 from StrokeSAMLib.ui.lesion_panel import LesionPanel
 from StrokeSAMLib.ui.packages import PackageError
 
@@ -142,6 +142,13 @@ def _described(id):
     return describe_options(find_method(id).options_class())
 
 
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.id)
+def test_networks_and_they_alone_have_a_device(method):
+    pytest.importorskip("torch")
+    names = {name for name, *_ in _described(method.id)}
+    assert ("device" in names) == ("weights" in names) == method.weights
+
+
 class TestSegmenting:
     @pytest.fixture(autouse=True)
     def _with_a_volume(self, panel):
@@ -222,6 +229,14 @@ class TestSegmenting:
         panel.start()
         assert panel.view.last("showMessage") == ("you declined",)
         assert not panel.busy
+
+    @pytest.mark.parametrize(("id", "options"), [("asymmetry", {}), ("ncct-unet", {"device": "cpu"})])
+    def test_a_network_is_told_the_device_before_its_options_are_known(self, panel, id, options, monkeypatch):
+        monkeypatch.setattr("StrokeSAMLib.ui.lesion_panel._missing", lambda method: ["torch"])
+        panel.logic.refuse = InputError("no further")
+        choose(panel, method=id, ncct="node", device="cpu")
+        panel.start()
+        assert panel.logic.given == ({"ncct": "node"}, id, options)
 
     @pytest.mark.parametrize("change", [{"ncct": "another"}, {"segmentation": None}, {"method": "diffusion"}])
     def test_another_choice_while_packages_were_installed_is_not_taken_for_the_one_before(self, panel, change):
