@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from StrokeSAMLib.files import file_hash
-from StrokeSAMLib.nets.devices import DEVICES, choose_device, inference
+from StrokeSAMLib.nets.devices import choose_device, inference
 from StrokeSAMLib.nets.packed import pack_layers
 from StrokeSAMLib.nets.precision import PRECISIONS, choose_precision
 from StrokeSAMLib.nets.trim import trim
-from StrokeSAMLib.options import option
+from StrokeSAMLib.options import DEVICES, option
 from StrokeSAMLib.weights.checkpoint import load_weights, read_checkpoint
 from StrokeSAMLib.weights.lookup import checkpoint_of
 

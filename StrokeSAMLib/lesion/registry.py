@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import importlib.util
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from StrokeSAMLib.errors import InputError, OptionError
 from StrokeSAMLib.monitor import Monitor, ProgressCallback
 from StrokeSAMLib.options import build_options
+from StrokeSAMLib.packages import check_installed, not_installed
 from StrokeSAMLib.weights.lookup import readiness
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Method:
 
     def readiness(self) -> str:
         """ "yes", or what is missing here."""
-        missing = self._missing()
+        missing = not_installed(self.packages)
         if missing:
             return f"no: needs {', '.join(missing)}"
         return readiness("method", self.id) if self.weights else "yes"
@@ -97,15 +97,8 @@ class Method:
         result = self._implementation().run(inputs, built, monitor)
         return dataclasses.replace(result, options={**dataclasses.asdict(built), **result.options})
 
-    def _missing(self) -> list[str]:
-        return [name for name in self.packages if importlib.util.find_spec(name) is None]
-
     def _implementation(self) -> Any:
-        missing = self._missing()
-        if missing:
-            raise InputError(
-                f"method {self.id} needs the Python package{'s' * (len(missing) > 1)} {', '.join(missing)}"
-            )
+        check_installed(f"method {self.id}", self.packages)
         return importlib.import_module(f"StrokeSAMLib.lesion.{self.module}")
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import slicer
 import vtk
 
-from StrokeSAMLib.mrml.space import arrayOf
+from StrokeSAMLib.mrml.labelmaps import Labelmap
+from StrokeSAMLib.mrml.space import arrayOf, voxelsOf
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _TOLERANCE = 1.01
 
 
-def covers(grid: slicer.vtkOrientedImageData, labelmap: slicer.vtkOrientedImageData) -> bool:
+def covers(grid: Labelmap, labelmap: Labelmap) -> bool:
     """Whether all voxels of `labelmap` above 0 lie within the extent of `grid`; both in one frame."""
     import numpy as np
 
@@ -25,16 +25,14 @@ def covers(grid: slicer.vtkOrientedImageData, labelmap: slicer.vtkOrientedImageD
     return _within(grid, labelmap, corners) or _within(grid, labelmap, _held(labelmap))
 
 
-def _held(labelmap: slicer.vtkOrientedImageData) -> np.ndarray:
+def _held(labelmap: Labelmap) -> np.ndarray:
     """The indices (n, 3) of the voxels above 0, i first."""
     import numpy as np
-    from vtk.util.numpy_support import vtk_to_numpy
 
-    voxels = vtk_to_numpy(labelmap.GetPointData().GetScalars()).reshape(labelmap.GetDimensions()[::-1])
-    return np.argwhere(voxels > 0)[:, ::-1] + labelmap.GetExtent()[::2]
+    return np.argwhere(voxelsOf(labelmap) > 0)[:, ::-1] + labelmap.GetExtent()[::2]
 
 
-def _within(grid: slicer.vtkOrientedImageData, labelmap: slicer.vtkOrientedImageData, indices: np.ndarray) -> bool:
+def _within(grid: Labelmap, labelmap: Labelmap, indices: np.ndarray) -> bool:
     import numpy as np
 
     matrix = np.linalg.inv(_toWorld(grid)) @ _toWorld(labelmap)
@@ -43,7 +41,7 @@ def _within(grid: slicer.vtkOrientedImageData, labelmap: slicer.vtkOrientedImage
     return bool(((there > low - _TOLERANCE) & (there < high + _TOLERANCE)).all())
 
 
-def _toWorld(labelmap: slicer.vtkOrientedImageData) -> np.ndarray:
+def _toWorld(labelmap: Labelmap) -> np.ndarray:
     matrix = vtk.vtkMatrix4x4()
     labelmap.GetImageToWorldMatrix(matrix)
     return arrayOf(matrix)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import slicer
 
+from StrokeSAMLib.mrml.space import voxelsOf
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -54,13 +56,11 @@ def cropped(labelmap: Labelmap) -> Labelmap:
 def boxOf(labelmap: Labelmap | None, grid: Labelmap) -> Box:
     """What the labelmap holds, on the grid of `grid`; None holds nothing."""
     import numpy as np
-    from vtk.util.numpy_support import vtk_to_numpy
 
     if labelmap is not None and not isEmpty(labelmap):
         onGrid = cropped(resampledTo(grid, labelmap))
         if not isEmpty(onGrid):
-            values = vtk_to_numpy(onGrid.GetPointData().GetScalars()).reshape(onGrid.GetDimensions()[::-1])
-            return Box(values > 0, onGrid.GetExtent()[::2][::-1])
+            return Box(voxelsOf(onGrid) > 0, onGrid.GetExtent()[::2][::-1])
     return Box(np.zeros((0, 0, 0), bool), (0, 0, 0))
 
 

@@ -36,6 +36,13 @@ def arrayOf(matrix: vtk.vtkMatrix4x4) -> np.ndarray:
     return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
 
 
+def voxelsOf(image: vtk.vtkImageData) -> np.ndarray:
+    """The image's own voxels, (k, j, i)."""
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
+
+
 def lpsMatrix(toRas: vtk.vtkMatrix4x4) -> np.ndarray:
     """A matrix to RAS as one to LPS, (4, 4)."""
     import numpy as np

@@ -14,7 +14,7 @@ import slicer
 import vtk
 
 from StrokeSAMLib.errors import InputError
-from StrokeSAMLib.mrml.space import arrayOf, lpsMatrix
+from StrokeSAMLib.mrml.space import arrayOf, lpsMatrix, voxelsOf
 from StrokeSAMLib.mrml.transforms import copied
 
 if TYPE_CHECKING:
@@ -191,10 +191,8 @@ def imageFromOriented(oriented: slicer.vtkOrientedImageData) -> sitk.Image:
     """Voxels copied; RAS turned into LPS; an extent that does not begin at 0 goes into the origin."""
     import numpy as np
     import SimpleITK as sitk
-    from vtk.util.numpy_support import vtk_to_numpy
 
-    voxels = vtk_to_numpy(oriented.GetPointData().GetScalars()).reshape(oriented.GetDimensions()[::-1])
-    image = sitk.GetImageFromArray(voxels)
+    image = sitk.GetImageFromArray(voxelsOf(oriented))
     imageToWorld = vtk.vtkMatrix4x4()
     oriented.GetImageToWorldMatrix(imageToWorld)
     matrix = lpsMatrix(imageToWorld)

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import torch
 
 from StrokeSAMLib.errors import OptionError
-from StrokeSAMLib.options import DEVICES as DEVICES  # for those who ask networks
 from StrokeSAMLib.options import check_device
 
 Answering = TypeVar("Answering", bound=Callable)

@@ -12,11 +12,12 @@ from StrokeSAMLib.errors import Cancelled, OptionError, StrokeSAMError
 from StrokeSAMLib.files import replacing
 from StrokeSAMLib.jobs import Job, Worker
 from StrokeSAMLib.lesion.registry import AUTO, METHODS, Method, choose_method, find_method
+from StrokeSAMLib.packages import not_installed
 from StrokeSAMLib.ui.in_slicer import inSlicer, lackOf
 from StrokeSAMLib.ui.lesion_state import State, inputsOf, optionsOf, setOptions
 from StrokeSAMLib.ui.lesion_work import Outcome, segmentAndReport
 from StrokeSAMLib.ui.option_rows import OptionRow, describeOptions, withValues
-from StrokeSAMLib.ui.packages import ensure, isInstalled
+from StrokeSAMLib.ui.packages import ensure
 
 _DEVICE = "device"
 # A segment is coded as a lesion of the brain.
@@ -354,7 +355,7 @@ def _known(id: str) -> Method:
 
 
 def _missing(method: Method) -> list[str]:
-    return [name for name in method.packages if not isInstalled(name)]
+    return not_installed(method.packages)
 
 
 def _lack(method: Method) -> str:

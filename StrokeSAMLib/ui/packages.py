@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import re
 import threading
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from StrokeSAMLib.errors import StrokeSAMError
+from StrokeSAMLib.packages import not_installed
 from StrokeSAMLib.ui.pip_environment import pipEnvironment
 
 WHEEL_FOLDER_SETTING = "StrokeSAM/WheelFolder"
@@ -46,7 +46,7 @@ def ensure(packages: Iterable[str], slicer: Any = None) -> None:
             installation failed. The text says which, and what can be done.
         RuntimeError: called from another thread than the main one.
     """
-    missing = [name for name in packages if not isInstalled(name)]
+    missing = not_installed(packages)
     if not missing:
         return
     if slicer is None:
@@ -56,7 +56,7 @@ def ensure(packages: Iterable[str], slicer: Any = None) -> None:
 
 def isInstalled(package: str) -> bool:
     """Whether Python finds the package; it is not imported."""
-    return importlib.util.find_spec(package) is not None
+    return not not_installed([package])
 
 
 class PackageInstaller:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.packages import not_installed
 from StrokeSAMLib.weights.architectures import check_weights
 from StrokeSAMLib.weights.catalogue import Entry
 from StrokeSAMLib.weights.store import Store
@@ -36,7 +36,7 @@ def fetch(entry: Entry, store: Store, monitor: Monitor) -> Path:
 
 def _check_packages(entry: Entry) -> None:
     needed = ("pooch", "torch") if entry.sha256 is None else ("pooch",)
-    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    missing = not_installed(needed)
     if missing:
         raise InputError(f"{entry.id}: fetching it needs {' and '.join(missing)}, not installed here")
 

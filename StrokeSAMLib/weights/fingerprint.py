@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.files import read_json
 from StrokeSAMLib.imaging.nnunet import Fingerprint
 from StrokeSAMLib.weights.checkpoint import is_safetensors, read_torch
 from StrokeSAMLib.weights.plans import plans_beside
@@ -28,7 +28,7 @@ def read_fingerprints(checkpoint: Path) -> tuple[Fingerprint, ...] | None:
     if within is not None:
         return _densities(within, checkpoint)
     beside = plans_beside(checkpoint)
-    return None if beside is None else _densities(_read(beside), beside)
+    return None if beside is None else _densities(read_json(beside), beside)
 
 
 def read_plans_beside(checkpoint: Path) -> bytes | None:
@@ -40,7 +40,7 @@ def read_plans_beside(checkpoint: Path) -> bytes | None:
     path = plans_beside(checkpoint)
     if path is None or _within(checkpoint) is not None:
         return None
-    _densities(_read(path), path)
+    _densities(read_json(path), path)
     return path.read_bytes()
 
 
@@ -68,10 +68,3 @@ def _within(checkpoint: Path) -> Mapping[str, Any] | None:
     arguments = held.get("init_args") if isinstance(held, Mapping) else None
     plans = arguments.get("plans") if isinstance(arguments, Mapping) else None
     return plans if isinstance(plans, Mapping) and _PROPERTIES in plans else None
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not readable ({error})") from None

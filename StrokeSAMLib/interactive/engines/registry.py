@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from StrokeSAMLib.errors import InputError, OptionError
+from StrokeSAMLib.errors import OptionError
 from StrokeSAMLib.options import NoOptions, check_device
+from StrokeSAMLib.packages import check_installed, not_installed
 from StrokeSAMLib.weights.lookup import checkpoint_of, readiness
 from StrokeSAMLib.weights.store import Store
 
@@ -41,15 +41,11 @@ class EngineEntry:
 
     def missing_packages(self) -> list[str]:
         """The packages that are not installed."""
-        return [name for name in self.packages if importlib.util.find_spec(name) is None]
+        return not_installed(self.packages)
 
     def check_packages(self) -> None:
         """Raise `InputError` where a package is not installed."""
-        missing = self.missing_packages()
-        if missing:
-            raise InputError(
-                f"engine {self.id} needs the Python package{'s' * (len(missing) > 1)} {', '.join(missing)}"
-            )
+        check_installed(f"engine {self.id}", self.packages)
 
     def options_class(self) -> type:
         """The dataclass of its options (see `options.option`).
