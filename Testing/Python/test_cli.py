@@ -2,10 +2,8 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 
 import jsonschema
 import numpy as np
@@ -196,13 +194,22 @@ def test_packages_that_are_not_installed_are_to_be_had_from_the_clone(
     refuse(*command, reason=f'needs more packages: pip install ".[{extra}]" in your clone')
 
 
+# The command, interrupted as by Ctrl+C when its work is half done.
+_INTERRUPTED = """
+import os, signal, sys
+from StrokeSAMLib import cli, monitor
+step = monitor.Monitor.step
+def interrupt(self, fraction, *rest):
+    if fraction > 0.5:
+        os.kill(os.getpid(), signal.SIGINT)
+    step(self, fraction, *rest)
+monitor.Monitor.step = interrupt
+cli.main(sys.argv[1:])
+"""
+
+
 def test_interrupted_half_way_leaves_nothing(head, tmp_path):
     command = segment_ncct(head / "ncct.nii.gz", tmp_path / "lesion.nii.gz", "--report", tmp_path / "report.json")
-    code = "import sys; from StrokeSAMLib.cli import main; main(sys.argv[1:])"
-    process = subprocess.Popen([sys.executable, "-c", code, *map(str, command)], stderr=subprocess.PIPE, text=True)
-    time.sleep(3.0)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert err == "strokesam: interrupted\n"
+    ended = subprocess.run([sys.executable, "-c", _INTERRUPTED, *map(str, command)], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (130, "strokesam: interrupted\n")
     assert list(tmp_path.iterdir()) == []
