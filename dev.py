@@ -20,6 +20,8 @@ CHECKS = (
     ("ruff", "format", "--check", "."),
     ("lint-imports",),
 )
+# A process for each core, each with whole files, since tests of a file share what is slow to make.
+ALL_TESTS = ("--numprocesses", str(min(8, os.cpu_count() or 1)), "--dist", "loadfile", "--durations", "15")
 
 
 def run(*words: str) -> None:
@@ -54,10 +56,13 @@ def main() -> None:
         run("strokesam", "demo", *arguments)
     elif task == "test":
         set_up("test")
-        if not arguments:
-            for check in CHECKS:
-                run(*check)
-        run("python", "-m", "pytest", *arguments)
+        if arguments:
+            run("python", "-m", "pytest", *arguments)
+            return
+        for check in CHECKS:
+            run(*check)
+        os.environ["OMP_NUM_THREADS"] = "1"  # the processes share the cores
+        run("python", "-m", "pytest", *ALL_TESTS)
     else:
         sys.exit(__doc__)
 

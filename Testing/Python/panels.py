@@ -31,7 +31,7 @@ class FakeView:
         return self.all(name)[-1]
 
 
-def poll_until_idle(target, seconds=20):
+def poll_until_idle(target, seconds=60):
     deadline = time.monotonic() + seconds
     while target.busy:
         assert time.monotonic() < deadline

@@ -60,7 +60,7 @@ def pointer(editor):
     return Pointer(editor)
 
 
-def finish(editor, seconds=20):
+def finish(editor, seconds=60):
     """Poll as the timer does."""
     end = time.monotonic() + seconds
     while editor.busy and time.monotonic() < end:

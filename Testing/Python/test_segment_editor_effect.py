@@ -215,7 +215,7 @@ def timed(function, *arguments):
     return function(*arguments), time.thread_time() - start
 
 
-def finish(seconds=20):
+def finish(seconds=60):
     """Let the timer run until it stops; the longest that it kept the main thread at work, seconds."""
     (timer,) = [each for each in of_kind("Timer") if each.active] or [None]
     end, longest = time.monotonic() + seconds, 0.0
