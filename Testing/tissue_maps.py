@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from StrokeSAMLib.imaging.folders import image_name
 from StrokeSAMLib.imaging.geometry import like, shrink
 from StrokeSAMLib.imaging.reading import read_image
 from StrokeSAMLib.imaging.writing import write_image
@@ -53,7 +54,7 @@ def main() -> None:
     parser.add_argument("maps", type=Path)
     asked = parser.parse_args()
     asked.maps.mkdir(parents=True, exist_ok=True)
-    name = asked.t1.name.split(".")[0]
+    name = image_name(asked.t1)
     for tissue, image in tissue_maps(sitk.Cast(read_image(asked.t1), sitk.sitkFloat32)).items():
         write_image(image, asked.maps / f"{name}{tissue}.nii.gz")
 

@@ -79,9 +79,13 @@ class Method:
             if not any(key in given for key in keys):
                 raise InputError(f"method {self.id} needs {' or '.join(keys)}, which was not given")
 
+    def missing_packages(self) -> list[str]:
+        """Those of `packages` that are not installed."""
+        return not_installed(self.packages)
+
     def readiness(self) -> str:
         """ "yes", or what is missing here."""
-        missing = not_installed(self.packages)
+        missing = self.missing_packages()
         if missing:
             return f"no: needs {', '.join(missing)}"
         return readiness("method", self.id) if self.weights else "yes"

@@ -12,7 +12,6 @@ from StrokeSAMLib.errors import Cancelled, OptionError, StrokeSAMError
 from StrokeSAMLib.files import replacing
 from StrokeSAMLib.jobs import Job, Worker
 from StrokeSAMLib.lesion.registry import AUTO, METHODS, Method, choose_method, find_method
-from StrokeSAMLib.packages import not_installed
 from StrokeSAMLib.ui.in_slicer import inSlicer, lackOf
 from StrokeSAMLib.ui.lesion_state import State, inputsOf, optionsOf, setOptions
 from StrokeSAMLib.ui.lesion_work import Outcome, segmentAndReport
@@ -267,7 +266,7 @@ class LesionPanel:
     def _describe(self, method: Method) -> None:
         """Ask the worker for the options: a method is not imported on the main thread."""
         self._options = []
-        if not _missing(method):
+        if not method.missing_packages():
             self._submit(
                 Job(lambda monitor: describeOptions(method), finished=lambda rows: self._described(method, rows))
             )
@@ -304,7 +303,7 @@ class LesionPanel:
         if self._state is None:
             return "The scene is being closed"
         method = self._method
-        if method.readiness() != "yes" and not _missing(method):  # packages are installed by Apply
+        if method.readiness() != "yes" and not method.missing_packages():  # packages are installed by Apply
             return f"{method.title}: {_lack(method)}"
         titles = {entry.key: entry.title for entry in method.inputs}
         given = inputsOf(self._state, _keys(method))
@@ -352,10 +351,6 @@ def _known(id: str) -> Method:
         return find_method(id)
     except OptionError:
         return choose_method(AUTO, ("ncct",))[0]
-
-
-def _missing(method: Method) -> list[str]:
-    return not_installed(method.packages)
 
 
 def _lack(method: Method) -> str:

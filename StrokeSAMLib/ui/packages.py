@@ -54,11 +54,6 @@ def ensure(packages: Iterable[str], slicer: Any = None) -> None:
     PackageInstaller(slicer).install(missing)
 
 
-def isInstalled(package: str) -> bool:
-    """Whether Python finds the package; it is not imported."""
-    return not not_installed([package])
-
-
 class PackageInstaller:
     """Installs packages with what Slicer offers for it: `slicer.packaging`, or less before Slicer 5.12."""
 
@@ -66,11 +61,11 @@ class PackageInstaller:
         self,
         slicer: Any,
         importModule: Callable[[str], Any] = importlib.import_module,
-        isInstalled: Callable[[str], bool] = isInstalled,
+        notInstalled: Callable[[Iterable[str]], list[str]] = not_installed,
     ):
         self._slicer = slicer
         self._import = importModule
-        self._isInstalled = isInstalled
+        self._notInstalled = notInstalled
 
     def install(self, packages: Sequence[str]) -> None:
         """Install packages that are missing. See `ensure`."""
@@ -95,7 +90,7 @@ class PackageInstaller:
             self._installRequirements(self._requirements(packages, torch is None))
             self._installBare([_BARE[name] for name in packages if name in _BARE])
         importlib.invalidate_caches()
-        still = [name for name in packages if not self._isInstalled(name)]
+        still = self._notInstalled(packages)
         if still:
             raise PackageError(f"{_listed(still)} was installed but is not found: restart Slicer and try again")
 

@@ -1,6 +1,8 @@
-"""What several tests share: overlap, real images, turned grids."""
+"""What several tests share: overlap, real images, turned grids, scripts."""
 
+import importlib.util
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,15 @@ import SimpleITK as sitk
 
 ROOT = Path(__file__).parents[2]
 REAL_DATA = Path(os.environ.get("STROKESAM_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+def load_script(path):
+    """A Python file of Testing, which is in no package, as a module."""
+    specification = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[path.stem] = module  # where dataclasses look for it
+    specification.loader.exec_module(module)
+    return module
 
 
 def array(image):

@@ -1,12 +1,11 @@
 """Benchmarks at a small size: that they run, and that what is fast has stayed so."""
 
-import importlib.util
 import sys
 from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
-from helpers import ball_anatomy
+from helpers import ball_anatomy, load_script
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("monai")
@@ -14,12 +13,8 @@ FOLDER = Path(__file__).parents[1] / "Benchmarks"
 
 
 @pytest.fixture
-def benchmark(request, monkeypatch):
-    specification = importlib.util.spec_from_file_location(request.param, FOLDER / f"{request.param}.py")
-    module = importlib.util.module_from_spec(specification)
-    monkeypatch.setitem(sys.modules, request.param, module)
-    specification.loader.exec_module(module)
-    return module
+def benchmark(request):
+    return load_script(FOLDER / f"{request.param}.py")
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="no oneDNN")

@@ -232,7 +232,7 @@ class TestSegmenting:
 
     @pytest.mark.parametrize(("id", "options"), [("asymmetry", {}), ("ncct-unet", {"device": "cpu"})])
     def test_a_network_is_told_the_device_before_its_options_are_known(self, panel, id, options, monkeypatch):
-        monkeypatch.setattr("StrokeSAMLib.ui.lesion_panel._missing", lambda method: ["torch"])
+        monkeypatch.setattr(Method, "missing_packages", lambda method: ["torch"])
         panel.logic.refuse = InputError("no further")
         choose(panel, method=id, ncct="node", device="cpu")
         panel.start()

@@ -82,7 +82,10 @@ class FakeSlicer:
         return self.modules[name]
 
     def install(self, *names):
-        PackageInstaller(self, self.importModule, self.installed.__contains__).install(names)
+        PackageInstaller(self, self.importModule, self.notInstalled).install(names)
+
+    def notInstalled(self, names):
+        return [name for name in names if name not in self.installed]
 
 
 class FakeExtensions:
@@ -226,7 +229,7 @@ class TestRefusals:
 
     def test_installed_but_not_found(self):
         slicer = FakeSlicer()
-        slicer.installed = frozenset()
+        slicer.notInstalled = list
         with pytest.raises(PackageError, match="restart Slicer"):
             slicer.install("sam2")
 

@@ -1,13 +1,12 @@
 """Tissue maps from a T1-weighted brain."""
 
-import importlib.util
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from helpers import ball_anatomy
+from helpers import ball_anatomy, load_script
 
 from StrokeSAMLib.imaging.writing import write_image
 from StrokeSAMLib.training.synthesis import read_anatomies
@@ -17,10 +16,7 @@ SCRIPT = Path(__file__).parents[1] / "tissue_maps.py"
 
 @pytest.fixture(scope="module")
 def maker():
-    specification = importlib.util.spec_from_file_location("tissue_maps", SCRIPT)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return load_script(SCRIPT)
 
 
 @pytest.fixture(scope="module")

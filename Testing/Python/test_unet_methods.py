@@ -11,6 +11,7 @@ from StrokeSAMLib.imaging.channels import MULTIPLE, brain_box
 from StrokeSAMLib.imaging.geometry import like
 from StrokeSAMLib.imaging.phantom import head_ct
 from StrokeSAMLib.lesion import choose_method, segment
+from StrokeSAMLib.lesion.registry import Method
 from StrokeSAMLib.report import measure
 from StrokeSAMLib.weights.store import Store
 
@@ -136,10 +137,10 @@ class TestDefault:
             assert (method.id, why) == (id, f"method {id}: the default for {given[0]}")
 
     def test_is_the_rule_where_the_network_cannot_run_and_the_result_says_so(self, scan, monkeypatch):
-        def without_torch(names):
-            return [name for name in names if name == "torch"]
+        def without_torch(method):
+            return [name for name in method.packages if name == "torch"]
 
-        monkeypatch.setattr("StrokeSAMLib.lesion.registry.not_installed", without_torch)
+        monkeypatch.setattr(Method, "missing_packages", without_torch)
         found = segment({"dwi": scan.image(scan.dwi), "b0": scan.image(scan.b0)})
         assert found.method == "diffusion"
         assert found.warnings[0] == "method diffusion: dwi-unet, the default for dwi, needs torch"

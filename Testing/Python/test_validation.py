@@ -1,11 +1,11 @@
 """How a lesion network is judged, on cases small enough to count; and how one that was trained comes to ship."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import load_script
 
 pytest.importorskip("torch")
 pytest.importorskip("safetensors")
@@ -102,9 +102,7 @@ def test_a_probability_is_held_against_what_is_lesion(monkeypatch):
 
 @pytest.fixture
 def ship(monkeypatch, tmp_path):
-    specification = importlib.util.spec_from_file_location("ship_weights", TESTING / "ship_weights.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
+    module = load_script(TESTING / "ship_weights.py")
     (tmp_path / "catalogue.json").write_bytes(module._CATALOGUE.read_bytes())
     (tmp_path / "dwi-unet.md").write_text("# dwi-unet\n\n- File: an older one.\n- Licence: Apache-2.0.\n")
     monkeypatch.setattr(module, "_CATALOGUE", tmp_path / "catalogue.json")
