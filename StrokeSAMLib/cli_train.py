@@ -13,6 +13,7 @@ from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.terminal import monitoring
 
 _NETWORKS = ("ncct-unet", "dwi-unet")
+_PRECISIONS = ("auto", "float32", "bfloat16")
 # The patients beyond are for validation (Testing/Benchmarks/lesion_networks.py).
 _MOST_SEED = 199
 
@@ -34,10 +35,15 @@ def train(
     devices: Annotated[
         int | None, typer.Option(help="How many GPUs, or processes on a CPU; by default all GPUs.", min=1)
     ] = None,
+    precision: Annotated[
+        str, typer.Option(help="auto: bfloat16 where the device computes right in it; float32 or bfloat16.")
+    ] = "auto",
 ) -> None:
     """Train a lesion network on synthetic patients made from tissue maps."""
     if network not in _NETWORKS:
         raise OptionError(f"there is no network '{network}' to train; there are: {', '.join(_NETWORKS)}")
+    if precision not in _PRECISIONS:
+        raise OptionError(f"precision is '{precision}'; it must be one of {', '.join(_PRECISIONS)}")
     try:
         from StrokeSAMLib.training.loop import Plan
         from StrokeSAMLib.training.loop import train as run
@@ -47,7 +53,7 @@ def train(
         raise missing_packages(f"training ({error.name})", "training") from None
 
     anatomies = read_anatomies(anatomy)
-    team, plan = gather(devices), Plan(network, minutes, seed, steps, resume)
+    team, plan = gather(devices), Plan(network, minutes, seed, steps, resume, precision)
     if team.rank:
         # The first says what went wrong; where it has ended, the others are cut off.
         with suppress(StrokeSAMError, Cancelled, RuntimeError):

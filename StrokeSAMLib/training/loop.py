@@ -16,6 +16,7 @@ from StrokeSAMLib.files import exists, replacing
 from StrokeSAMLib.imaging.writing import check_output
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.training.curve import write_curve
+from StrokeSAMLib.training.gradients import training_precision
 from StrokeSAMLib.training.sheet import COUNT, write_sheet
 from StrokeSAMLib.training.state import Origin, State, begin, resume, save
 from StrokeSAMLib.training.step import nth_patient, take_step, workers
@@ -37,6 +38,7 @@ class Plan:
             there is one of steps.
         steps: stop after so many in all, however long they take; None for no limit.
         resume: go on from the checkpoint in the folder.
+        precision: "auto", "float32" or "bfloat16", of the convolutions.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Plan:
     seed: int = 1
     steps: int | None = None
     resume: bool = False
+    precision: str = "auto"
 
     def done(self, state: State, minutes: float) -> float:
         """How much of it is done, 0…1, after so many minutes of this run."""
@@ -55,8 +58,8 @@ def train(plan: Plan, anatomies: Sequence[Anatomy], folder: Path, monitor: Monit
     """Train, and write to `folder`: ``patients.png`` (the first of them), ``checkpoint.pt``, ``curve.png`` and
     ``ID.safetensors`` (half precision).
 
-    The same plan gives the same steps on the same machine, interrupted or not; on more devices each step sees more
-    patients. A cancelled training is saved where it stands.
+    The same plan gives the same steps on the same machine, interrupted or not, if its precision is the same; on more
+    devices each step sees more patients. A cancelled training is saved where it stands.
 
     Args:
         team: see `team.gather`; None for one device.
@@ -80,8 +83,9 @@ def train(plan: Plan, anatomies: Sequence[Anatomy], folder: Path, monitor: Monit
     start = time.monotonic()
     try:
         with workers(team.device) as among:
+            precision = training_precision(plan.precision, state.network, plan.id, team.device)
             while _goes_on(state, plan.done(state, (time.monotonic() - start) / 60), monitor, team):
-                take_step(state, anatomies, team, among)
+                take_step(state, anatomies, team, among, precision)
                 if state.step % _SAVE_EVERY == 0 and team.rank == 0:
                     _save(state, folder)
     except Cancelled:

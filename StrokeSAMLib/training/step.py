@@ -11,13 +11,11 @@ import torch
 
 from StrokeSAMLib.imaging.channels import brain_box
 from StrokeSAMLib.nets.devices import memory_errors
-from StrokeSAMLib.nets.precision import PRECISIONS, choose_precision
-from StrokeSAMLib.training.loss import dice_and_bce
+from StrokeSAMLib.training.gradients import Gradients, loss_and_gradients
 from StrokeSAMLib.training.state import Origin, State
 from StrokeSAMLib.training.synthesis import Anatomy, Patient, patient
 from StrokeSAMLib.training.team import Team
 
-Gradients = tuple[torch.Tensor, ...]
 _BATCH = 2
 _MOST_GRADIENT = 1.0
 # Seeds of patients, so far apart that two trainings share none.
@@ -44,8 +42,11 @@ def workers(device: torch.device) -> Iterator[Executor]:
         torch.set_num_threads(cores)
 
 
-def take_step(state: State, anatomies: Sequence[Anatomy], team: Team, among: Executor) -> None:
+def take_step(state: State, anatomies: Sequence[Anatomy], team: Team, among: Executor, precision: torch.dtype) -> None:
     """Learn from the next patients, each process of the team from its own.
+
+    Args:
+        precision: see `gradients.training_precision`.
 
     Raises:
         MemoryError: the device's does not do.
@@ -54,7 +55,7 @@ def take_step(state: State, anatomies: Sequence[Anatomy], team: Team, among: Exe
 
     # Each by itself, since the boxes of their brains differ.
     def learn(number: int) -> tuple[float, Gradients]:
-        return _learn(state, nth_patient(state.origin, number, anatomies), team.device)
+        return _learn(state, nth_patient(state.origin, number, anatomies), team.device, precision)
 
     state.set_rate()
     with memory_errors():
@@ -69,19 +70,9 @@ def take_step(state: State, anatomies: Sequence[Anatomy], team: Team, among: Exe
     state.follow()
 
 
-def _learn(state: State, case: Patient, device: torch.device) -> tuple[float, Gradients]:
+def _learn(state: State, case: Patient, device: torch.device, precision: torch.dtype) -> tuple[float, Gradients]:
     """The loss of one patient, and its gradients."""
     box = brain_box(case.brain)
     channels = torch.from_numpy(case.channels[(slice(None), *box)])[None].to(device)
     truth = torch.from_numpy(case.lesion[box])[None, None].to(device, torch.float32)
-    precision = _precision(device.type)
-    with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
-        logits = state.network(channels.contiguous(memory_format=torch.channels_last_3d))
-    loss = dice_and_bce(logits, truth, state.origin.network)
-    return float(loss.detach()), torch.autograd.grad(loss, list(state.network.parameters()))
-
-
-def _precision(device: str) -> torch.dtype:
-    """bfloat16 where a GPU has it."""
-    # On CPUs the gradients of 3-D convolutions in bfloat16 came out as NaN (PyTorch 2.13), and no two runs agreed.
-    return PRECISIONS[choose_precision("auto", device)] if device == "cuda" else torch.float32
+    return loss_and_gradients(state.network, state.origin.network, channels, truth, precision)

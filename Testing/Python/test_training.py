@@ -49,6 +49,11 @@ def tiny(monkeypatch):
     monkeypatch.setattr(step, "patient", cube)
 
 
+def exactly(**plan):
+    """In a precision that is not for a trial to choose."""
+    return Plan("dwi-unet", precision="float32", **plan)
+
+
 def same(first, second):
     return all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
 
@@ -74,9 +79,9 @@ def test_the_loss_falls(tiny, tmp_path):
 
 
 def test_a_resumed_training_ends_where_an_uninterrupted_one_does(tiny, tmp_path):
-    whole = train(Plan("dwi-unet", steps=6), [], tmp_path / "whole", Monitor())
-    train(Plan("dwi-unet", steps=3), [], tmp_path / "parts", Monitor())
-    resumed = train(Plan("dwi-unet", steps=6, resume=True), [], tmp_path / "parts", Monitor())
+    whole = train(exactly(steps=6), [], tmp_path / "whole", Monitor())
+    train(exactly(steps=3), [], tmp_path / "parts", Monitor())
+    resumed = train(exactly(steps=6, resume=True), [], tmp_path / "parts", Monitor())
     assert resumed.losses == whole.losses
     assert same(resumed.average, whole.average)
 
@@ -88,7 +93,7 @@ from test_training import cube, step
 from StrokeSAMLib.training import loop
 from StrokeSAMLib.monitor import Monitor
 step.patient, loop._SAVE_EVERY = cube, 1
-loop.train(loop.Plan("dwi-unet", steps=10**9), [], Path(sys.argv[1]), Monitor())
+loop.train(loop.Plan("dwi-unet", steps=10**9, precision="float32"), [], Path(sys.argv[1]), Monitor())
 """
 
 
@@ -102,8 +107,8 @@ def test_a_killed_training_goes_on_from_its_checkpoint(tiny, tmp_path):
     process.kill()
     process.wait()
     steps = len(torch.load(checkpoint, weights_only=True)["losses"]) + 2
-    resumed = train(Plan("dwi-unet", steps=steps, resume=True), [], checkpoint.parent, Monitor())
-    whole = train(Plan("dwi-unet", steps=steps), [], tmp_path / "whole", Monitor())
+    resumed = train(exactly(steps=steps, resume=True), [], checkpoint.parent, Monitor())
+    whole = train(exactly(steps=steps), [], tmp_path / "whole", Monitor())
     assert resumed.losses == whole.losses
     assert same(resumed.average, whole.average)
 
@@ -248,15 +253,16 @@ def test_what_cannot_be_resumed_is_said(tiny, tmp_path):
 def test_two_processes_learn_what_one_learns_of_as_many_patients(folder, tmp_path, monkeypatch):
     pytest.importorskip("lightning_fabric")
     words = ["train", "dwi-unet", "--anatomy", folder, "-o", tmp_path / "two", "--steps", "2", "--devices", "2"]
+    words += ["--precision", "float32"]
     done = subprocess.run(
         [Path(sys.executable).with_name("strokesam"), *words], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("dwi-unet: 2 steps") == 1
     anatomies = read_anatomies(folder)
-    alone = train(Plan("dwi-unet", steps=2), anatomies, tmp_path / "alone", Monitor())
+    alone = train(exactly(steps=2), anatomies, tmp_path / "alone", Monitor())
     monkeypatch.setattr(step, "_BATCH", 4)
-    wanted = train(Plan("dwi-unet", steps=2), anatomies, tmp_path / "one", Monitor())
+    wanted = train(exactly(steps=2), anatomies, tmp_path / "one", Monitor())
     found = torch.load(tmp_path / "two" / "checkpoint.pt", weights_only=True)["network"]
     # The first steps of Adam follow the gradient's sign, which rounding decides where it is next to nothing.
     assert alike(found, wanted.network.state_dict()) > 0.98
@@ -281,6 +287,8 @@ class TestCommand:
     def test_refuses_what_it_does_not_know(self, folder, tmp_path, capsys):
         assert run(["train", "other", "--anatomy", str(folder), "-o", str(tmp_path)]) == 2
         assert "no network 'other'" in capsys.readouterr().err
+        assert run(["train", "dwi-unet", "--anatomy", str(folder), "-o", str(tmp_path), "--precision", "half"]) == 2
+        assert "precision is 'half'; it must be one of auto, float32, bfloat16" in capsys.readouterr().err
         assert run(["train", "dwi-unet", "--anatomy", str(folder), "-o", str(tmp_path), "--devices", "9999"]) == 2
         assert "devices is 9999; " in capsys.readouterr().err
         assert run(["train", "dwi-unet", "--anatomy", str(tmp_path / "none"), "-o", str(tmp_path)]) == 2
