@@ -110,6 +110,7 @@ def main() -> None:
     parser.add_argument("anatomy", type=Path)
     parser.add_argument("--weights", default="")
     parser.add_argument("--patients", type=int, default=300)
+    parser.add_argument("--first", type=int, default=_FIRST_SEED, help="seed of the first patient")
     parser.add_argument("--mirror", action="store_true")
     parser.add_argument("--rule", action="store_true", help="compare with the rule; `asymmetry` takes 10 s a patient")
     asked = parser.parse_args()
@@ -119,7 +120,7 @@ def main() -> None:
         validate,
         kind=asked.network,
         anatomies=read_anatomies(asked.anatomy),
-        seeds=range(_FIRST_SEED, _FIRST_SEED + asked.patients),
+        seeds=range(asked.first, asked.first + asked.patients),
         threshold=options.threshold,
         lesion_free=_LESION_FREE,
     )
