@@ -91,3 +91,11 @@ def remove_small(mask: np.ndarray, least_voxels: float) -> np.ndarray:
     keep = np.bincount(labels.ravel()) >= least_voxels
     keep[0] = False
     return keep[labels]
+
+
+def remove_unsure(mask: np.ndarray, probability: np.ndarray, least: float) -> np.ndarray:
+    """`mask` without its components (26-connected) whose mean of `probability` is below `least`."""
+    labels, count = ndi.label(mask, structure=FULL)
+    keep = np.zeros(count + 1, bool)
+    keep[1:] = ndi.mean(probability, labels, range(1, count + 1)) >= np.float32(least)
+    return keep[labels]

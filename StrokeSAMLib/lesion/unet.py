@@ -12,7 +12,7 @@ from scipy.special import expit
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.imaging.channels import GRID_MM, MULTIPLE, brain_box
 from StrokeSAMLib.imaging.geometry import cubic_grid, like, patch_of, resample_like, shrink, voxel_volume_ml
-from StrokeSAMLib.imaging.morphology import remove_small
+from StrokeSAMLib.imaging.morphology import remove_small, remove_unsure
 from StrokeSAMLib.lesion.network import Asked, NetworkOptions, ask
 from StrokeSAMLib.nets.compact_unet import build
 from StrokeSAMLib.nets.precision import PRECISIONS
@@ -28,6 +28,7 @@ class UNetOptions(NetworkOptions):
     precision: str = option("float32", "of the network", choices=("auto", *PRECISIONS))
     threshold: float = option(0.3, "least probability of the lesion", "", 0.01, 0.99, _MEASURED)
     min_volume: float = option(0.02, "smallest lesion", "ml", 0, 100, _MEASURED)
+    certainty: float = option(0.0, "least mean probability within a lesion", "", 0, 0.99, _MEASURED)
     mirror: bool = option(False, "the mean of the answers to the scan and to its mirror image; twice the time")
 
 
@@ -89,6 +90,7 @@ def on_scan(answer: np.ndarray, grid: Grid, brain: sitk.Image) -> sitk.Image:
 
 
 def lesion_in(score: sitk.Image, options: UNetOptions) -> sitk.Image:
-    """The lesion, UInt8: where the probability reaches the threshold, without what is too small."""
-    there = sitk.GetArrayViewFromImage(score) >= options.threshold
-    return like(remove_small(there, options.min_volume / voxel_volume_ml(score)), score)
+    """The lesion, UInt8: where the probability reaches the threshold, without what is too small or not sure enough."""
+    likely = sitk.GetArrayViewFromImage(score)
+    large = remove_small(likely >= options.threshold, options.min_volume / voxel_volume_ml(score))
+    return like(remove_unsure(large, likely, options.certainty), score)

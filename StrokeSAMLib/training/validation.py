@@ -9,7 +9,7 @@ import numpy as np
 import scipy.ndimage as ndi
 
 from StrokeSAMLib.evaluation.metrics import dice
-from StrokeSAMLib.imaging.morphology import FULL, remove_small
+from StrokeSAMLib.imaging.morphology import FULL, remove_small, remove_unsure
 from StrokeSAMLib.training.synthesis import Anatomy, Patient, patient
 
 _BINS = 10
@@ -62,6 +62,7 @@ def validate(
     threshold: float,
     min_volume_ml: float,
     lesion_free: float,
+    certainty: float = 0.0,
 ) -> Validation:
     """Ask of the synthetic patients `seeds`.
 
@@ -69,23 +70,26 @@ def validate(
         answer: patient → probability, Float32 (k, j, i).
         kind: see `patient`.
         anatomies: none of them one that the network was trained on.
-        threshold, min_volume_ml: what counts as the answer's lesion.
+        threshold, min_volume_ml, certainty: what counts as the answer's lesion; see `lesion.unet.UNetOptions`.
         lesion_free: the part of patients without a lesion.
     """
     cases, sums = [], np.zeros((_BINS, 3))
     for seed in seeds:
         one = patient(kind, anatomies, seed, lesion_free)
         probability = answer(one)
-        cases.append(judge(one, probability, threshold, min_volume_ml))
+        cases.append(judge(one, probability, threshold, min_volume_ml, certainty))
         sums += _reliability(probability[one.brain], one.lesion[one.brain])
     counts = np.maximum(sums[:, :1], 1)
     return Validation(tuple(cases), np.concatenate([sums[:, :1], sums[:, 1:] / counts], axis=1))
 
 
-def judge(one: Patient, probability: np.ndarray, threshold: float, min_volume_ml: float) -> Case:
+def judge(
+    one: Patient, probability: np.ndarray, threshold: float, min_volume_ml: float, certainty: float = 0.0
+) -> Case:
     """One patient's answer against the truth."""
     voxel_ml = float(np.prod(one.spacing)) / 1000
-    mask = remove_small(probability >= threshold, min_volume_ml / voxel_ml)
+    large = remove_small(probability >= threshold, min_volume_ml / voxel_ml)
+    mask = remove_unsure(large, probability, certainty)
     labels, _ = ndi.label(mask, structure=FULL)
     true = np.unique(labels[one.lesion & mask])
     return Case(

@@ -14,7 +14,7 @@ from StrokeSAMLib.files import replacing
 from StrokeSAMLib.imaging.checks import check_volume
 from StrokeSAMLib.imaging.geometry import like, mask_like, overlap, same_grid, shrink
 from StrokeSAMLib.imaging.hounsfield import to_hounsfield
-from StrokeSAMLib.imaging.morphology import close, hysteresis, masked_gaussian, remove_small
+from StrokeSAMLib.imaging.morphology import close, hysteresis, masked_gaussian, remove_small, remove_unsure
 from StrokeSAMLib.imaging.plane import Plane
 from StrokeSAMLib.imaging.writing import check_image_output, check_output, write_image
 
@@ -87,6 +87,16 @@ class TestMorphology:
         mask[0, 0, 0] = mask[0, 1, 1] = True  # joined by a corner
         mask[0, 3, 5] = True
         np.testing.assert_array_equal(np.argwhere(remove_small(mask, 2)), [[0, 0, 0], [0, 1, 1]])
+
+    def test_remove_unsure_takes_the_mean_of_touching_corners_together(self):
+        probability = np.zeros((1, 2, 6), np.float32)
+        probability[0, [0, 1], [0, 1]] = 0.9, 0.5
+        probability[0, 0, 4] = 0.6
+        mask = probability > 0
+        assert remove_unsure(mask, probability, 0.6).sum() == 3
+        np.testing.assert_array_equal(np.argwhere(remove_unsure(mask, probability, 0.65)), [[0, 0, 0], [0, 1, 1]])
+        assert not remove_unsure(mask, probability, 0.75).any()
+        assert not remove_unsure(np.zeros_like(mask), probability, 0.0).any()
 
     def test_masked_gaussian_ignores_what_is_outside_the_mask(self):
         array = np.full((1, 1, 21), 30.0, np.float32)

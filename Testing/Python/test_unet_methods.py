@@ -10,7 +10,7 @@ from StrokeSAMLib.errors import InputError, OptionError
 from StrokeSAMLib.imaging.channels import MULTIPLE, brain_box
 from StrokeSAMLib.imaging.geometry import like
 from StrokeSAMLib.imaging.phantom import head_ct
-from StrokeSAMLib.lesion import choose_method, segment
+from StrokeSAMLib.lesion import choose_method, find_method, segment
 from StrokeSAMLib.lesion.registry import Method
 from StrokeSAMLib.report import measure
 from StrokeSAMLib.weights.store import Store
@@ -71,6 +71,17 @@ class TestCt:
         )
         assert volume_ml(low) > volume_ml(high) > 0
         assert not (array(high) > array(low)).any()
+
+    def test_what_is_not_sure_enough_is_left_out(self, on_ct):
+        from StrokeSAMLib.lesion.unet import lesion_in
+
+        mean = array(on_ct.score)[array(on_ct.mask) > 0].mean()
+
+        def left(certainty):
+            return lesion_in(on_ct.score, find_method("ncct-unet").build_options({"certainty": certainty}))
+
+        assert volume_ml(left(mean - 0.05)) > 0.8 * volume_ml(on_ct.mask) > 0
+        assert volume_ml(left(0.99)) == 0
 
     def test_the_mirrored_pass_agrees(self, phantom, on_ct):
         assert dice(segment({"ncct": phantom.ncct}, "ncct-unet", mirror=True).mask, on_ct.mask) > 0.8
