@@ -18,6 +18,7 @@ from StrokeSAMLib.imaging.nnunet import Fingerprint
 from StrokeSAMLib.imaging.writing import write_image
 from StrokeSAMLib.lesion import aisct_sam, ct_scan, find_method, segment
 from StrokeSAMLib.nets.aisct_sam import AisctSam
+from StrokeSAMLib.nets.precision import has_bfloat16
 from StrokeSAMLib.weights.fingerprint import read_fingerprints
 
 SPOT_HU, TISSUE_HU = 38.0, 28.0
@@ -170,6 +171,7 @@ class TestCheckpoint:
         assert "meaning" not in said
         assert re.match(r"1 window; [\d.]+ GB of memory needed on cpu\n", said)
 
+    @pytest.mark.skipif(not has_bfloat16("cpu"), reason="sixteen windows in float32 take minutes")
     def test_a_real_head_with_its_skull(self, checkpoint):
         """The mean CT of 35 adults, in windows beside each other."""
         scan = real_image("ct/template_with_skull_2mm.nii.gz")
