@@ -13,7 +13,6 @@ from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.terminal import monitoring
 
 _NETWORKS = ("ncct-unet", "dwi-unet")
-_PRECISIONS = ("auto", "float32", "bfloat16")
 # The patients beyond are for validation (Testing/Benchmarks/lesion_networks.py).
 _MOST_SEED = 199
 
@@ -42,9 +41,8 @@ def train(
     """Train a lesion network on synthetic patients made from tissue maps."""
     if network not in _NETWORKS:
         raise OptionError(f"there is no network '{network}' to train; there are: {', '.join(_NETWORKS)}")
-    if precision not in _PRECISIONS:
-        raise OptionError(f"precision is '{precision}'; it must be one of {', '.join(_PRECISIONS)}")
     try:
+        from StrokeSAMLib.nets.precision import PRECISION_CHOICES
         from StrokeSAMLib.training.loop import Plan
         from StrokeSAMLib.training.loop import train as run
         from StrokeSAMLib.training.synthesis import read_anatomies
@@ -52,6 +50,8 @@ def train(
     except ImportError as error:
         raise missing_packages(f"training ({error.name})", "training") from None
 
+    if precision not in PRECISION_CHOICES:
+        raise OptionError(f"precision is '{precision}'; it must be one of {', '.join(PRECISION_CHOICES)}")
     anatomies = read_anatomies(anatomy)
     team, plan = gather(devices), Plan(network, minutes, seed, steps, resume, precision)
     if team.rank:

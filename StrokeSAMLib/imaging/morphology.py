@@ -93,9 +93,15 @@ def remove_small(mask: np.ndarray, least_voxels: float) -> np.ndarray:
     return keep[labels]
 
 
-def remove_unsure(mask: np.ndarray, probability: np.ndarray, least: float) -> np.ndarray:
-    """`mask` without its components (26-connected) whose mean of `probability` is below `least`."""
+def sure_components(
+    probability: np.ndarray, threshold: float, least_voxels: float, least_mean: float = 0.0
+) -> np.ndarray:
+    """Where `probability` reaches `threshold`, without the components (26-connected) of fewer than `least_voxels`
+    voxels, and those whose mean probability is below `least_mean`."""
+    mask = probability >= threshold
     labels, count = ndi.label(mask, structure=FULL)
-    keep = np.zeros(count + 1, bool)
-    keep[1:] = ndi.mean(probability, labels, range(1, count + 1)) >= np.float32(least)
+    inside = labels[mask]
+    sizes = np.bincount(inside, minlength=count + 1)
+    keep = (sizes >= least_voxels) & (np.bincount(inside, probability[mask], count + 1) >= least_mean * sizes)
+    keep[0] = False
     return keep[labels]

@@ -14,7 +14,7 @@ from torch import nn
 from StrokeSAMLib.files import file_hash
 from StrokeSAMLib.nets.devices import choose_device, inference
 from StrokeSAMLib.nets.packed import pack_layers
-from StrokeSAMLib.nets.precision import PRECISIONS, choose_precision
+from StrokeSAMLib.nets.precision import PRECISION_CHOICES, PRECISIONS, choose_precision
 from StrokeSAMLib.nets.trim import trim
 from StrokeSAMLib.options import DEVICES, option
 from StrokeSAMLib.weights.checkpoint import load_weights, read_checkpoint
@@ -29,9 +29,7 @@ class NetworkOptions:
 
     weights: str = option("", "the checkpoint: a file, or the id of one in the store; its own by default")
     device: str = option("auto", "where the network runs", choices=DEVICES)
-    precision: str = option(
-        "auto", "of the network; auto: bfloat16 where the device has it", choices=("auto", *PRECISIONS)
-    )
+    precision: str = option("auto", "of the network; auto: bfloat16 where the device has it", choices=PRECISION_CHOICES)
     random_weights: int = option(0, "seed of random weights, for tests: the result is meaningless", "", 0, _MOST_SEED)
 
 

@@ -12,10 +12,10 @@ from scipy.special import expit
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.imaging.channels import GRID_MM, MULTIPLE, brain_box
 from StrokeSAMLib.imaging.geometry import cubic_grid, like, patch_of, resample_like, shrink, voxel_volume_ml
-from StrokeSAMLib.imaging.morphology import remove_small, remove_unsure
+from StrokeSAMLib.imaging.morphology import sure_components
 from StrokeSAMLib.lesion.network import Asked, NetworkOptions, ask
 from StrokeSAMLib.nets.compact_unet import build
-from StrokeSAMLib.nets.precision import PRECISIONS
+from StrokeSAMLib.nets.precision import PRECISION_CHOICES
 from StrokeSAMLib.options import option
 
 _MEASURED = "docs/methods.md"
@@ -25,7 +25,7 @@ _MEASURED = "docs/methods.md"
 class UNetOptions(NetworkOptions):
     """What both methods can be told."""
 
-    precision: str = option("float32", "of the network", choices=("auto", *PRECISIONS))
+    precision: str = option("float32", "of the network", choices=PRECISION_CHOICES)
     threshold: float = option(0.3, "least probability of the lesion", "", 0.01, 0.99, _MEASURED)
     min_volume: float = option(0.02, "smallest lesion", "ml", 0, 100, _MEASURED)
     certainty: float = option(0.0, "least mean probability within a lesion", "", 0, 0.99, _MEASURED)
@@ -91,6 +91,6 @@ def on_scan(answer: np.ndarray, grid: Grid, brain: sitk.Image) -> sitk.Image:
 
 def lesion_in(score: sitk.Image, options: UNetOptions) -> sitk.Image:
     """The lesion, UInt8: where the probability reaches the threshold, without what is too small or not sure enough."""
+    least_voxels = options.min_volume / voxel_volume_ml(score)
     likely = sitk.GetArrayViewFromImage(score)
-    large = remove_small(likely >= options.threshold, options.min_volume / voxel_volume_ml(score))
-    return like(remove_unsure(large, likely, options.certainty), score)
+    return like(sure_components(likely, options.threshold, least_voxels, options.certainty), score)

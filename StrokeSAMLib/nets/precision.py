@@ -8,6 +8,7 @@ from functools import lru_cache
 import torch
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+PRECISION_CHOICES = ("auto", *PRECISIONS)
 _SIZE = 512
 _REPEATS = 3
 # Half the bits: where they are native they are at least this much faster; where they are emulated, 40 times slower.

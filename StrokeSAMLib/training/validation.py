@@ -9,7 +9,7 @@ import numpy as np
 import scipy.ndimage as ndi
 
 from StrokeSAMLib.evaluation.metrics import dice
-from StrokeSAMLib.imaging.morphology import FULL, remove_small, remove_unsure
+from StrokeSAMLib.imaging.morphology import FULL, sure_components
 from StrokeSAMLib.training.synthesis import Anatomy, Patient, patient
 
 _BINS = 10
@@ -88,8 +88,7 @@ def judge(
 ) -> Case:
     """One patient's answer against the truth."""
     voxel_ml = float(np.prod(one.spacing)) / 1000
-    large = remove_small(probability >= threshold, min_volume_ml / voxel_ml)
-    mask = remove_unsure(large, probability, certainty)
+    mask = sure_components(probability, threshold, min_volume_ml / voxel_ml, certainty)
     labels, _ = ndi.label(mask, structure=FULL)
     true = np.unique(labels[one.lesion & mask])
     return Case(

@@ -14,7 +14,7 @@ from StrokeSAMLib.files import replacing
 from StrokeSAMLib.imaging.checks import check_volume
 from StrokeSAMLib.imaging.geometry import like, mask_like, overlap, same_grid, shrink
 from StrokeSAMLib.imaging.hounsfield import to_hounsfield
-from StrokeSAMLib.imaging.morphology import close, hysteresis, masked_gaussian, remove_small, remove_unsure
+from StrokeSAMLib.imaging.morphology import close, hysteresis, masked_gaussian, remove_small, sure_components
 from StrokeSAMLib.imaging.plane import Plane
 from StrokeSAMLib.imaging.writing import check_image_output, check_output, write_image
 
@@ -88,15 +88,16 @@ class TestMorphology:
         mask[0, 3, 5] = True
         np.testing.assert_array_equal(np.argwhere(remove_small(mask, 2)), [[0, 0, 0], [0, 1, 1]])
 
-    def test_remove_unsure_takes_the_mean_of_touching_corners_together(self):
+    def test_sure_components_takes_the_mean_of_touching_corners_together(self):
         probability = np.zeros((1, 2, 6), np.float32)
         probability[0, [0, 1], [0, 1]] = 0.9, 0.5
         probability[0, 0, 4] = 0.6
-        mask = probability > 0
-        assert remove_unsure(mask, probability, 0.6).sum() == 3
-        np.testing.assert_array_equal(np.argwhere(remove_unsure(mask, probability, 0.65)), [[0, 0, 0], [0, 1, 1]])
-        assert not remove_unsure(mask, probability, 0.75).any()
-        assert not remove_unsure(np.zeros_like(mask), probability, 0.0).any()
+        assert sure_components(probability, 0.1, 0, 0.6).sum() == 3
+        sure = sure_components(probability, 0.1, 0, 0.65)
+        np.testing.assert_array_equal(np.argwhere(sure), [[0, 0, 0], [0, 1, 1]])
+        np.testing.assert_array_equal(sure_components(probability, 0.1, 2), sure)
+        assert not sure_components(probability, 0.1, 0, 0.75).any()
+        assert not sure_components(np.zeros_like(probability), 0.1, 0).any()
 
     def test_masked_gaussian_ignores_what_is_outside_the_mask(self):
         array = np.full((1, 1, 21), 30.0, np.float32)

@@ -26,7 +26,7 @@ from StrokeSAMLib.interactive.engines.packed_mask import PackedMask
 from StrokeSAMLib.interactive.memory import MIB, Footprint
 from StrokeSAMLib.interactive.slices import SlicePrompts
 from StrokeSAMLib.nets.devices import choose_device, inference
-from StrokeSAMLib.nets.precision import PRECISIONS, choose_precision
+from StrokeSAMLib.nets.precision import PRECISION_CHOICES, PRECISIONS, choose_precision
 from StrokeSAMLib.nets.sam2_fast import ENCODERS, speed_up
 from StrokeSAMLib.nets.sam2_model import build, configurations
 from StrokeSAMLib.nets.trim import trim
@@ -281,7 +281,7 @@ class Options:
     """Of every SAM 2."""
 
     image_size: int = option(0, "side of the network's input", "pixels; 0: its own", choices=(0, 512, 1024))
-    precision: str = option("auto", "of the encoder and of memory attention", choices=("auto", *PRECISIONS))
+    precision: str = option("auto", "of the encoder and of memory attention", choices=PRECISION_CHOICES)
     encoder: str = option("torch", "what runs the image encoder on a CPU", choices=tuple(ENCODERS))
 
 
