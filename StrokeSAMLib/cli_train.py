@@ -27,6 +27,9 @@ def train(
     steps: Annotated[
         int | None, typer.Option(help="Stop after so many steps in all, however long they take.", min=1)
     ] = None,
+    cooldown: Annotated[
+        int, typer.Option(help="Over how many of the last of --steps the learning rate falls to nothing.", min=0)
+    ] = 0,
     seed: Annotated[
         int, typer.Option(help="Of the synthetic patients and the first weights.", min=0, max=_MOST_SEED)
     ] = 1,
@@ -52,8 +55,10 @@ def train(
 
     if precision not in PRECISION_CHOICES:
         raise OptionError(f"precision is '{precision}'; it must be one of {', '.join(PRECISION_CHOICES)}")
+    if cooldown and not steps:
+        raise OptionError("--cooldown is of the last steps: say how many there are (--steps)")
     anatomies = read_anatomies(anatomy)
-    team, plan = gather(devices), Plan(network, minutes, seed, steps, resume, precision)
+    team, plan = gather(devices), Plan(network, minutes, seed, steps, resume, precision, cooldown)
     if team.rank:
         # The first says what went wrong; where it has ended, the others are cut off.
         with suppress(StrokeSAMError, Cancelled, RuntimeError):

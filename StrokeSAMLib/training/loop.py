@@ -39,6 +39,7 @@ class Plan:
         steps: stop after so many in all, however long they take; None for no limit.
         resume: go on from the checkpoint in the folder.
         precision: "auto", "float32" or "bfloat16", of the convolutions.
+        cooldown: over how many of the last steps the learning rate falls to nothing.
     """
 
     id: str
@@ -47,11 +48,16 @@ class Plan:
     steps: int | None = None
     resume: bool = False
     precision: str = "auto"
+    cooldown: int = 0
 
     def done(self, state: State, minutes: float) -> float:
         """How much of it is done, 0…1, after so many minutes of this run."""
         most = self.minutes or (_HOUR if self.steps is None else float("inf"))
         return min(1.0, max(minutes / most, state.step / self.steps if self.steps else 0.0))
+
+    def rate(self, step: int) -> float:
+        """The part of the learning rate at a step, 0…1."""
+        return min(1.0, (self.steps - step) / self.cooldown) if self.steps and self.cooldown else 1.0
 
 
 def train(plan: Plan, anatomies: Sequence[Anatomy], folder: Path, monitor: Monitor, team: Team | None = None) -> State:
@@ -85,6 +91,7 @@ def train(plan: Plan, anatomies: Sequence[Anatomy], folder: Path, monitor: Monit
         with workers(team.device) as among:
             precision = training_precision(plan.precision, state.network, plan.id, team.device)
             while _goes_on(state, plan.done(state, (time.monotonic() - start) / 60), monitor, team):
+                state.set_rate(plan.rate(state.step))
                 take_step(state, anatomies, team, among, precision)
                 if state.step % _SAVE_EVERY == 0 and team.rank == 0:
                     _save(state, folder)

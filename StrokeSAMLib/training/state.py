@@ -57,11 +57,12 @@ class State:
         """Steps done."""
         return len(self.losses)
 
-    def set_rate(self) -> None:
-        """The learning rate of the next step; it depends on the step alone, so that training may stop at any."""
+    def set_rate(self, part: float = 1.0) -> None:
+        """The learning rate of the next step: `part` of one that depends on the step alone, so that training may stop
+        at any."""
         warm, decay = min(1.0, (self.step + 1) / _WARM_UP), max(1.0, self.step / _CONSTANT) ** -0.5
         for group in self.optimiser.param_groups:
-            group["lr"] = _LEARNING_RATE * warm * decay
+            group["lr"] = _LEARNING_RATE * warm * decay * part
 
     @torch.no_grad()
     def follow(self) -> None:

@@ -57,7 +57,6 @@ def take_step(state: State, anatomies: Sequence[Anatomy], team: Team, among: Exe
     def learn(number: int) -> tuple[float, Gradients]:
         return _learn(state, nth_patient(state.origin, number, anatomies), team.device, precision)
 
-    state.set_rate()
     with memory_errors():
         losses, gradients = zip(*among.map(learn, range(first, first + _BATCH)), strict=True)
     for parameter, several in zip(state.network.parameters(), zip(*gradients, strict=True), strict=True):

@@ -58,6 +58,10 @@ def same(first, second):
     return all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
 
 
+def rate_of(state):
+    return state.optimiser.param_groups[0]["lr"]
+
+
 @pytest.mark.parametrize(("id", "channels"), [("ncct-unet", 3), ("dwi-unet", 2)])
 def test_the_network_is_small_and_takes_any_size_that_is_a_multiple(id, channels):
     network = build(id)
@@ -79,11 +83,18 @@ def test_the_loss_falls(tiny, tmp_path):
 
 
 def test_a_resumed_training_ends_where_an_uninterrupted_one_does(tiny, tmp_path):
-    whole = train(exactly(steps=6), [], tmp_path / "whole", Monitor())
+    whole = train(exactly(steps=6, cooldown=2), [], tmp_path / "whole", Monitor())
     train(exactly(steps=3), [], tmp_path / "parts", Monitor())
-    resumed = train(exactly(steps=6, resume=True), [], tmp_path / "parts", Monitor())
+    resumed = train(exactly(steps=6, cooldown=2, resume=True), [], tmp_path / "parts", Monitor())
     assert resumed.losses == whole.losses
     assert same(resumed.average, whole.average)
+
+
+def test_the_rate_falls_to_nothing_over_the_last_steps(tiny, tmp_path):
+    plan = exactly(steps=4, cooldown=3)
+    assert [plan.rate(number) for number in range(4)] == [1, 1, pytest.approx(2 / 3), pytest.approx(1 / 3)]
+    cooled, warm = (train(each, [], tmp_path / str(each.cooldown), Monitor()) for each in (plan, exactly(steps=4)))
+    assert rate_of(cooled) == pytest.approx(rate_of(warm) / 3)
 
 
 FOR_EVER = """
@@ -289,6 +300,8 @@ class TestCommand:
         assert "no network 'other'" in capsys.readouterr().err
         assert run(["train", "dwi-unet", "--anatomy", str(folder), "-o", str(tmp_path), "--precision", "half"]) == 2
         assert "precision is 'half'; it must be one of auto, float32, bfloat16" in capsys.readouterr().err
+        assert run(["train", "dwi-unet", "--anatomy", str(folder), "-o", str(tmp_path), "--cooldown", "9"]) == 2
+        assert "say how many there are (--steps)" in capsys.readouterr().err
         assert run(["train", "dwi-unet", "--anatomy", str(folder), "-o", str(tmp_path), "--devices", "9999"]) == 2
         assert "devices is 9999; " in capsys.readouterr().err
         assert run(["train", "dwi-unet", "--anatomy", str(tmp_path / "none"), "-o", str(tmp_path)]) == 2
