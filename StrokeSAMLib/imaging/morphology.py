@@ -9,6 +9,8 @@ from StrokeSAMLib.imaging.geometry import Spacing
 
 # 26-connectivity: voxels that share a face, an edge or a corner are one component.
 FULL = np.ones((3, 3, 3), bool)
+# Of a probability in which one can be sure: see the method `ncct-unet` in docs/methods.md.
+_SURE = 0.99
 
 
 def gaussian(array: np.ndarray, sigma_mm: float, spacing: Spacing) -> np.ndarray:
@@ -94,14 +96,13 @@ def remove_small(mask: np.ndarray, least_voxels: float) -> np.ndarray:
 
 
 def sure_components(
-    probability: np.ndarray, threshold: float, least_voxels: float, least_mean: float = 0.0
+    probability: np.ndarray, threshold: float, least_voxels: float, least_sure: float = 0.0
 ) -> np.ndarray:
     """Where `probability` reaches `threshold`, without the components (26-connected) of fewer than `least_voxels`
-    voxels, and those whose mean probability is below `least_mean`."""
+    voxels, and those with fewer than `least_sure` voxels of a probability of at least 0.99."""
     mask = probability >= threshold
     labels, count = ndi.label(mask, structure=FULL)
-    inside = labels[mask]
-    sizes = np.bincount(inside, minlength=count + 1)
-    keep = (sizes >= least_voxels) & (np.bincount(inside, probability[mask], count + 1) >= least_mean * sizes)
+    sizes, sure = (np.bincount(labels[part], minlength=count + 1) for part in (mask, mask & (probability >= _SURE)))
+    keep = (sizes >= least_voxels) & (sure >= least_sure)
     keep[0] = False
     return keep[labels]

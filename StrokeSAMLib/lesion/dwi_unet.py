@@ -52,7 +52,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     plane = scan.plane()
     brain = mask_like(scan.brain, dwi)
     score = on_scan(found, grid, brain)
-    mask = lesion_in(score, options)
+    mask, doubts = lesion_in(score, options)
     return LesionResult(
         mask=mask,
         score=score,
@@ -61,7 +61,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         method="dwi-unet",
         options=made_by(network),
         images={"dwi": dwi, "adc": scan.adc_like(dwi)},
-        warnings=(*notes, *scan.notes, *no_lesion(mask)),
+        warnings=(*notes, *scan.notes, *doubts, *no_lesion(mask)),
     )
 
 

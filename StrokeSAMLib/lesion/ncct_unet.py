@@ -31,6 +31,9 @@ class Options(UNetOptions):
     """Options of the method `ncct-unet`."""
 
     min_volume: float = option(1.0, "smallest lesion", "ml", 0, 100, "docs/methods.md")
+    sure_volume: float = option(
+        4.0, "least volume in a lesion with a probability of 0.99", "ml", 0, 100, "docs/methods.md"
+    )
     deformable: bool = option(True, "refine the mirror image by a B-spline registration")
 
 
@@ -51,7 +54,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     monitor.step(0.95, "writing on the scan's grid")
     brain = mask_like(scan.head.brain, ncct)
     score = on_scan(found, grid, brain)
-    mask = lesion_in(score, options)
+    mask, doubts = lesion_in(score, options)
     return LesionResult(
         mask=mask,
         score=score,
@@ -60,7 +63,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         method="ncct-unet",
         options={**made_by(network), "mirror_correlation": scan.mirror.correlation},
         images={"ncct": scan.hounsfield},
-        warnings=(*notes, *scan.notes, *scan.mirror.doubts(), *no_lesion(mask)),
+        warnings=(*notes, *scan.notes, *scan.mirror.doubts(), *doubts, *no_lesion(mask)),
     )
 
 

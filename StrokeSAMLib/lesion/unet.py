@@ -28,7 +28,7 @@ class UNetOptions(NetworkOptions):
     precision: str = option("float32", "of the network", choices=PRECISION_CHOICES)
     threshold: float = option(0.3, "least probability of the lesion", "", 0.01, 0.99, _MEASURED)
     min_volume: float = option(0.02, "smallest lesion", "ml", 0, 100, _MEASURED)
-    certainty: float = option(0.0, "least mean probability within a lesion", "", 0, 0.99, _MEASURED)
+    sure_volume: float = option(0.0, "least volume in a lesion with a probability of 0.99", "ml", 0, 100, _MEASURED)
     mirror: bool = option(False, "the mean of the answers to the scan and to its mirror image; twice the time")
 
 
@@ -89,8 +89,14 @@ def on_scan(answer: np.ndarray, grid: Grid, brain: sitk.Image) -> sitk.Image:
     return sitk.Mask(resample_like(like(answer, grid.image), brain), brain)
 
 
-def lesion_in(score: sitk.Image, options: UNetOptions) -> sitk.Image:
-    """The lesion, UInt8: where the probability reaches the threshold, without what is too small or not sure enough."""
-    least_voxels = options.min_volume / voxel_volume_ml(score)
-    likely = sitk.GetArrayViewFromImage(score)
-    return like(sure_components(likely, options.threshold, least_voxels, options.certainty), score)
+def lesion_in(score: sitk.Image, options: UNetOptions) -> tuple[sitk.Image, list[str]]:
+    """The lesion, UInt8: where the probability reaches the threshold, without what is too small or not sure enough;
+    and a note of the latter."""
+    likely, voxel_ml = sitk.GetArrayViewFromImage(score), voxel_volume_ml(score)
+    large, sure = (
+        sure_components(likely, options.threshold, options.min_volume / voxel_ml, sure_ml / voxel_ml)
+        for sure_ml in (0.0, options.sure_volume)
+    )
+    doubtful_ml = np.count_nonzero(large & ~sure) * voxel_ml
+    notes = [f"{doubtful_ml:.1f} ml are left out that may be lesion; sure_volume=0 keeps them"] if doubtful_ml else []
+    return like(sure, score), notes

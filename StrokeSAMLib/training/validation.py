@@ -62,7 +62,7 @@ def validate(
     threshold: float,
     min_volume_ml: float,
     lesion_free: float,
-    certainty: float = 0.0,
+    sure_volume_ml: float = 0.0,
 ) -> Validation:
     """Ask of the synthetic patients `seeds`.
 
@@ -70,25 +70,25 @@ def validate(
         answer: patient → probability, Float32 (k, j, i).
         kind: see `patient`.
         anatomies: none of them one that the network was trained on.
-        threshold, min_volume_ml, certainty: what counts as the answer's lesion; see `lesion.unet.UNetOptions`.
+        threshold, min_volume_ml, sure_volume_ml: what counts as the answer's lesion; see `lesion.unet.UNetOptions`.
         lesion_free: the part of patients without a lesion.
     """
     cases, sums = [], np.zeros((_BINS, 3))
     for seed in seeds:
         one = patient(kind, anatomies, seed, lesion_free)
         probability = answer(one)
-        cases.append(judge(one, probability, threshold, min_volume_ml, certainty))
+        cases.append(judge(one, probability, threshold, min_volume_ml, sure_volume_ml))
         sums += _reliability(probability[one.brain], one.lesion[one.brain])
     counts = np.maximum(sums[:, :1], 1)
     return Validation(tuple(cases), np.concatenate([sums[:, :1], sums[:, 1:] / counts], axis=1))
 
 
 def judge(
-    one: Patient, probability: np.ndarray, threshold: float, min_volume_ml: float, certainty: float = 0.0
+    one: Patient, probability: np.ndarray, threshold: float, min_volume_ml: float, sure_volume_ml: float = 0.0
 ) -> Case:
     """One patient's answer against the truth."""
     voxel_ml = float(np.prod(one.spacing)) / 1000
-    mask = sure_components(probability, threshold, min_volume_ml / voxel_ml, certainty)
+    mask = sure_components(probability, threshold, min_volume_ml / voxel_ml, sure_volume_ml / voxel_ml)
     labels, _ = ndi.label(mask, structure=FULL)
     true = np.unique(labels[one.lesion & mask])
     return Case(

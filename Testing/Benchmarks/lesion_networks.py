@@ -111,12 +111,14 @@ def main() -> None:
     parser.add_argument("--weights", default="")
     parser.add_argument("--patients", type=int, default=300)
     parser.add_argument("--first", type=int, default=_FIRST_SEED, help="seed of the first patient")
-    parser.add_argument("--certainty", type=float, default=0.0)
+    parser.add_argument("--sure-volume", type=float, help="ml; by default as the method has it")
     parser.add_argument("--mirror", action="store_true")
     parser.add_argument("--rule", action="store_true", help="compare with the rule; `asymmetry` takes 10 s a patient")
     asked = parser.parse_args()
-    given = {name: getattr(asked, name) for name in ("weights", "mirror", "certainty")}
-    options = find_method(asked.network).build_options(given)
+    given = {name: getattr(asked, name) for name in ("weights", "mirror", "sure_volume")}
+    options = find_method(asked.network).build_options(
+        {name: value for name, value in given.items() if value is not None}
+    )
     network = network_for(asked.network, options, print)
     on_patients = partial(
         validate,
@@ -130,7 +132,7 @@ def main() -> None:
         asked.network: on_patients(
             lambda one: ANSWERS[asked.network](network, one.channels, one.brain, options),
             min_volume_ml=options.min_volume,
-            certainty=options.certainty,
+            sure_volume_ml=options.sure_volume,
         )
     }
     if asked.rule:

@@ -88,15 +88,15 @@ class TestMorphology:
         mask[0, 3, 5] = True
         np.testing.assert_array_equal(np.argwhere(remove_small(mask, 2)), [[0, 0, 0], [0, 1, 1]])
 
-    def test_sure_components_takes_the_mean_of_touching_corners_together(self):
+    def test_sure_components_takes_touching_corners_together(self):
         probability = np.zeros((1, 2, 6), np.float32)
-        probability[0, [0, 1], [0, 1]] = 0.9, 0.5
-        probability[0, 0, 4] = 0.6
-        assert sure_components(probability, 0.1, 0, 0.6).sum() == 3
-        sure = sure_components(probability, 0.1, 0, 0.65)
+        probability[0, [0, 1], [0, 1]] = 0.995, 0.5
+        probability[0, 0, 4] = 0.98
+        assert sure_components(probability, 0.1, 0).sum() == 3
+        sure = sure_components(probability, 0.1, 0, 1)
         np.testing.assert_array_equal(np.argwhere(sure), [[0, 0, 0], [0, 1, 1]])
         np.testing.assert_array_equal(sure_components(probability, 0.1, 2), sure)
-        assert not sure_components(probability, 0.1, 0, 0.75).any()
+        assert not sure_components(probability, 0.1, 0, 2).any()
         assert not sure_components(np.zeros_like(probability), 0.1, 0).any()
 
     def test_masked_gaussian_ignores_what_is_outside_the_mask(self):

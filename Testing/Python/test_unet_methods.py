@@ -8,7 +8,7 @@ from helpers import array, dice, oblique_grid, real_image, volume_ml
 
 from StrokeSAMLib.errors import InputError, OptionError
 from StrokeSAMLib.imaging.channels import MULTIPLE, brain_box
-from StrokeSAMLib.imaging.geometry import like
+from StrokeSAMLib.imaging.geometry import like, voxel_volume_ml
 from StrokeSAMLib.imaging.phantom import head_ct
 from StrokeSAMLib.lesion import choose_method, find_method, segment
 from StrokeSAMLib.lesion.registry import Method
@@ -75,13 +75,17 @@ class TestCt:
     def test_what_is_not_sure_enough_is_left_out(self, on_ct):
         from StrokeSAMLib.lesion.unet import lesion_in
 
-        mean = array(on_ct.score)[array(on_ct.mask) > 0].mean()
+        sure_ml = np.count_nonzero(array(on_ct.score) >= 0.99) * voxel_volume_ml(on_ct.score)
+        assert sure_ml > 5
 
-        def left(certainty):
-            return lesion_in(on_ct.score, find_method("ncct-unet").build_options({"certainty": certainty}))
+        def left(sure_volume):
+            return lesion_in(on_ct.score, find_method("ncct-unet").build_options({"sure_volume": sure_volume}))
 
-        assert volume_ml(left(mean - 0.05)) > 0.8 * volume_ml(on_ct.mask) > 0
-        assert volume_ml(left(0.99)) == 0
+        mask, notes = left(0.9 * sure_ml)
+        assert volume_ml(mask) == pytest.approx(volume_ml(on_ct.mask), rel=0.1)
+        mask, notes = left(sure_ml + 1)
+        assert volume_ml(mask) == 0
+        assert notes == [f"{volume_ml(left(0)[0]):.1f} ml are left out that may be lesion; sure_volume=0 keeps them"]
 
     def test_the_mirrored_pass_agrees(self, phantom, on_ct):
         assert dice(segment({"ncct": phantom.ncct}, "ncct-unet", mirror=True).mask, on_ct.mask) > 0.8
