@@ -97,12 +97,12 @@ def remove_small(mask: np.ndarray, least_voxels: float) -> np.ndarray:
 
 def sure_components(
     probability: np.ndarray, threshold: float, least_voxels: float, least_sure: float = 0.0
-) -> np.ndarray:
-    """Where `probability` reaches `threshold`, without the components (26-connected) of fewer than `least_voxels`
-    voxels, and those with fewer than `least_sure` voxels of a probability of at least 0.99."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """The components (26-connected) of at least `least_voxels` voxels where `probability` reaches `threshold`: those
+    with at least `least_sure` voxels of a probability of 0.99 or more, and the others."""
     mask = probability >= threshold
     labels, count = ndi.label(mask, structure=FULL)
     sizes, sure = (np.bincount(labels[part], minlength=count + 1) for part in (mask, mask & (probability >= _SURE)))
-    keep = (sizes >= least_voxels) & (sure >= least_sure)
-    keep[0] = False
-    return keep[labels]
+    large = sizes >= least_voxels
+    large[0] = False
+    return (large & (sure >= least_sure))[labels], (large & (sure < least_sure))[labels]

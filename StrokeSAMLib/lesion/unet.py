@@ -93,10 +93,9 @@ def lesion_in(score: sitk.Image, options: UNetOptions) -> tuple[sitk.Image, list
     """The lesion, UInt8: where the probability reaches the threshold, without what is too small or not sure enough;
     and a note of the latter."""
     likely, voxel_ml = sitk.GetArrayViewFromImage(score), voxel_volume_ml(score)
-    large = sure_components(likely, options.threshold, options.min_volume / voxel_ml)
-    if not options.sure_volume:
-        return like(large, score), []
-    sure = sure_components(likely, options.threshold, options.min_volume / voxel_ml, options.sure_volume / voxel_ml)
-    left_out_ml = np.count_nonzero(large & ~sure) * voxel_ml
-    notes = [f"{left_out_ml:.1f} ml are left out that may be lesion; sure_volume=0 keeps them"] if left_out_ml else []
+    sure, doubtful = sure_components(
+        likely, options.threshold, options.min_volume / voxel_ml, options.sure_volume / voxel_ml
+    )
+    doubtful_ml = np.count_nonzero(doubtful) * voxel_ml
+    notes = [f"{doubtful_ml:.1f} ml are left out that may be lesion; sure_volume=0 keeps them"] if doubtful_ml else []
     return like(sure, score), notes

@@ -88,7 +88,7 @@ def judge(
 ) -> Case:
     """One patient's answer against the truth."""
     voxel_ml = float(np.prod(one.spacing)) / 1000
-    mask = sure_components(probability, threshold, min_volume_ml / voxel_ml, sure_volume_ml / voxel_ml)
+    mask, _ = sure_components(probability, threshold, min_volume_ml / voxel_ml, sure_volume_ml / voxel_ml)
     labels, _ = ndi.label(mask, structure=FULL)
     true = np.unique(labels[one.lesion & mask])
     return Case(

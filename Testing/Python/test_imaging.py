@@ -92,12 +92,13 @@ class TestMorphology:
         probability = np.zeros((1, 2, 6), np.float32)
         probability[0, [0, 1], [0, 1]] = 0.995, 0.5
         probability[0, 0, 4] = 0.98
-        assert sure_components(probability, 0.1, 0).sum() == 3
-        sure = sure_components(probability, 0.1, 0, 1)
+        assert sure_components(probability, 0.1, 0)[0].sum() == 3
+        sure, doubtful = sure_components(probability, 0.1, 0, 1)
         np.testing.assert_array_equal(np.argwhere(sure), [[0, 0, 0], [0, 1, 1]])
-        np.testing.assert_array_equal(sure_components(probability, 0.1, 2), sure)
-        assert not sure_components(probability, 0.1, 0, 2).any()
-        assert not sure_components(np.zeros_like(probability), 0.1, 0).any()
+        np.testing.assert_array_equal(np.argwhere(doubtful), [[0, 0, 4]])
+        np.testing.assert_array_equal(sure_components(probability, 0.1, 2)[0], sure)
+        assert not sure_components(probability, 0.1, 0, 2)[0].any()
+        assert not sure_components(np.zeros_like(probability), 0.1, 0)[0].any()
 
     def test_masked_gaussian_ignores_what_is_outside_the_mask(self):
         array = np.full((1, 1, 21), 30.0, np.float32)
