@@ -32,7 +32,10 @@ def masked_gaussian(array: np.ndarray, mask: np.ndarray, sigma_mm: float, spacin
 def depth(mask: np.ndarray, spacing: Spacing) -> np.ndarray:
     """Distance of every voxel of `mask` from the nearest voxel outside it, mm; 0 outside. Edges of the array are
     not outside."""
-    return ndi.distance_transform_edt(mask, sampling=spacing)
+    found = np.zeros(mask.shape)
+    box = box_around(mask, 0.0, spacing)
+    found[box] = ndi.distance_transform_edt(mask[box], sampling=spacing)
+    return found
 
 
 def erode(mask: np.ndarray, radius_mm: float, spacing: Spacing) -> np.ndarray:
@@ -42,9 +45,11 @@ def erode(mask: np.ndarray, radius_mm: float, spacing: Spacing) -> np.ndarray:
 
 def dilate(mask: np.ndarray, radius_mm: float, spacing: Spacing) -> np.ndarray:
     """The voxels within `radius_mm` of `mask`."""
-    if not mask.any():
-        return mask.copy()
-    return ndi.distance_transform_edt(~mask, sampling=spacing) <= radius_mm
+    found = np.zeros(mask.shape, bool)
+    if mask.any():
+        box = box_around(mask, radius_mm, spacing)
+        found[box] = ndi.distance_transform_edt(~mask[box], sampling=spacing) <= radius_mm
+    return found
 
 
 def close(mask: np.ndarray, radius_mm: float, spacing: Spacing) -> np.ndarray:
@@ -66,6 +71,20 @@ def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
     """The smallest box of an array that holds all of `mask`, bool (k, j, i), which is not empty."""
     spans = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
     return tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+
+
+def box_around(mask: np.ndarray, margin_mm: float, spacing: Spacing) -> tuple[slice, ...]:
+    """The box of an array that holds `mask`, all within `margin_mm` of it, and a voxel more, as far as the array goes.
+
+    What a distance transform finds in this box is what it would find in the whole array. Of an empty mask the box is
+    empty.
+    """
+    if not mask.any():
+        return (slice(0, 0),) * mask.ndim
+    steps = [int(margin_mm / step) + 1 for step in spacing]
+    return tuple(
+        slice(max(span.start - more, 0), span.stop + more) for span, more in zip(bounding_box(mask), steps, strict=True)
+    )
 
 
 def largest_component(mask: np.ndarray) -> np.ndarray:

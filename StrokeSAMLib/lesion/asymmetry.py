@@ -24,6 +24,7 @@ from StrokeSAMLib.imaging.geometry import (
 from StrokeSAMLib.imaging.mirror import Mirror
 from StrokeSAMLib.imaging.morphology import (
     FULL,
+    box_around,
     close,
     dilate,
     fill_holes,
@@ -142,11 +143,15 @@ def _cortex_over(lesion: np.ndarray, head: Head, gap_mm: float) -> np.ndarray:
 
     Cortex over an infarct is infarcted too, but sulci that do not answer each other hide it from the comparison.
     """
+    cortex = np.zeros_like(lesion)
     if gap_mm == 0:
-        return np.zeros_like(lesion)
-    outside = ~head.inside
+        return cortex
+    # What is farther away than this has no say in what is asked.
+    box = box_around(lesion, 4 * gap_mm, head.spacing)
+    outside, lesion = ~head.inside[box], lesion[box]
     bridged = close(lesion | outside, gap_mm, head.spacing) & ~close(outside, gap_mm, head.spacing)
-    return bridged & dilate(lesion, 2 * gap_mm, head.spacing)
+    cortex[box] = bridged & dilate(lesion, 2 * gap_mm, head.spacing)
+    return cortex
 
 
 def _heaviest(mask: np.ndarray, weight: np.ndarray, part: float) -> np.ndarray:

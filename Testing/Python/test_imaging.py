@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.ndimage as ndi
 import SimpleITK as sitk
 
 from StrokeSAMLib.errors import InputError
@@ -14,9 +15,19 @@ from StrokeSAMLib.files import replacing
 from StrokeSAMLib.imaging.checks import check_volume
 from StrokeSAMLib.imaging.geometry import like, mask_like, overlap, same_grid, shrink
 from StrokeSAMLib.imaging.hounsfield import to_hounsfield
-from StrokeSAMLib.imaging.morphology import close, hysteresis, masked_gaussian, remove_small, sure_components
+from StrokeSAMLib.imaging.mirror import find_mirror
+from StrokeSAMLib.imaging.morphology import (
+    close,
+    depth,
+    dilate,
+    hysteresis,
+    masked_gaussian,
+    remove_small,
+    sure_components,
+)
 from StrokeSAMLib.imaging.plane import Plane
 from StrokeSAMLib.imaging.writing import check_image_output, check_output, write_image
+from StrokeSAMLib.monitor import Monitor
 
 
 def image_of(array, spacing=(1.0, 1.0, 1.0), origin=(0.0, 0.0, 0.0), direction=None):
@@ -106,12 +117,37 @@ class TestMorphology:
         mask = array < 100
         assert masked_gaussian(array, mask, 3.0, (1, 1, 1))[mask] == pytest.approx(30, abs=1e-3)
 
+    @pytest.mark.parametrize("place", [np.s_[4:7, 8:12, 5:9], np.s_[:3, 14:, :2], np.s_[:], np.s_[:0]])
+    def test_distances_are_those_of_the_whole_array(self, place):
+        mask, spacing = np.zeros((12, 16, 14), bool), (2.0, 1.0, 0.9)
+        mask[place] = np.random.default_rng(1).random(mask[place].shape) < 0.9
+        assert np.array_equal(depth(mask, spacing), ndi.distance_transform_edt(mask, sampling=spacing))
+        near = ndi.distance_transform_edt(~mask, sampling=spacing) <= 3.0
+        assert np.array_equal(dilate(mask, 3.0, spacing), near & mask.any())
+
     def test_closing_is_in_millimetres(self):
         mask = np.zeros((1, 1, 12), bool)
         mask[..., [2, 6]] = True
         near, far = (1.0, 1.0, 0.5), (1.0, 1.0, 2.0)
         assert close(mask, 1.1, near)[0, 0, 4]
         assert not close(mask, 1.1, far)[0, 0, 4]
+
+
+class TestMirror:
+    def test_a_spline_follows_what_no_affine_does(self):
+        """A brain of stripes, one hemisphere of which is bent by up to 6 mm half-way up."""
+        k, j, i = np.indices((30, 40, 36))
+        brain = ((k - 14.5) / 14) ** 2 + ((j - 19.5) / 18) ** 2 + ((i - 17.5) / 16) ** 2 < 1
+        bend = np.where(i > 17.5, 1.5 * np.sin(np.pi * k / 30), 0)
+        stripes = (20 + 6 * np.cos((j + bend) / 2)) * brain
+        scan, mask = (image_of(each, (4.0, 4.0, 4.0)) for each in (stripes.astype(np.float32), brain.astype(np.uint8)))
+        affine, spline = (find_mirror(scan, mask, deformable, Monitor()) for deformable in (False, True))
+        assert abs(affine.plane.normal[0]) > 0.99
+        assert spline.correlation > affine.correlation + 0.015
+        seen = spline.image_of(scan, 0.0)
+        inside = ndi.binary_erosion(brain, iterations=2)
+        found, wanted = (sitk.GetArrayFromImage(each)[inside] for each in (seen, scan))
+        assert np.corrcoef(found, wanted)[0, 1] > 0.9
 
 
 class TestChecks:
