@@ -13,7 +13,7 @@ import scipy.ndimage as ndi
 import scipy.optimize
 import SimpleITK as sitk
 
-from StrokeSAMLib.imaging.geometry import array_spacing, cubic_grid, like, resample_like
+from StrokeSAMLib.imaging.geometry import array_spacing, cubic_grid, like, patch_of, resample_like
 from StrokeSAMLib.imaging.morphology import dilate, gaussian
 from StrokeSAMLib.imaging.plane import Plane
 from StrokeSAMLib.monitor import Monitor
@@ -151,14 +151,15 @@ def _affine(fixed: sitk.Image, mask: sitk.Image, start: sitk.AffineTransform, mo
 
 
 def _deformable(fixed: sitk.Image, mask: sitk.Image, affine: sitk.Transform, monitor: Monitor) -> sitk.Transform:
-    # Four cells across the head, some 45 mm each: enough for the shape of a hemisphere, too coarse for a lesion.
-    spline = sitk.BSplineTransformInitializer(fixed, [4, 4, 4], 3)
+    # Four cells across the brain, some 40 mm each: enough for the shape of a hemisphere, too coarse for a lesion.
+    within = patch_of(mask).image
+    spline = sitk.BSplineTransformInitializer(within, [4, 4, 4], 3)
     method = _registration(mask, _SPLINE_SAMPLING, levels=(1,))
     method.SetOptimizerAsLBFGSB(numberOfIterations=15, maximumNumberOfCorrections=5)
     method.SetMovingInitialTransform(affine)
     method.SetInitialTransform(spline, inPlace=True)
     _execute(method, fixed, monitor)
-    return sitk.CompositeTransform([affine, _sampled(spline, fixed)])
+    return sitk.CompositeTransform([affine, _sampled(spline, within)])
 
 
 def _sampled(transform: sitk.Transform, grid: sitk.Image) -> sitk.Transform:
@@ -180,14 +181,26 @@ def _registration(mask: sitk.Image, sampling: float, levels: tuple[int, ...]) ->
     return method
 
 
-def _execute(method: sitk.ImageRegistrationMethod, fixed: sitk.Image, monitor: Monitor) -> None:
-    def watch() -> None:
-        if monitor.cancelled:
-            method.StopRegistration()
+class _Watch(sitk.Command):
+    """Ends a registration by an error: LBFGSB does not listen to StopRegistration, and of a plain function in place of
+    a command SimpleITK would print the traceback."""
 
+    def __init__(self, monitor: Monitor):
+        super().__init__()
+        self._monitor = monitor
+
+    def Execute(self) -> None:
+        self._monitor.check()
+
+
+def _execute(method: sitk.ImageRegistrationMethod, fixed: sitk.Image, monitor: Monitor) -> None:
+    watch = _Watch(monitor)
     method.AddCommand(sitk.sitkIterationEvent, watch)
-    method.Execute(fixed, fixed)
-    monitor.check()
+    try:
+        method.Execute(fixed, fixed)
+    except RuntimeError:  # what ITK makes of Cancelled
+        monitor.check()
+        raise
 
 
 def _correlation(fixed: sitk.Image, mask: sitk.Image, transform: sitk.Transform) -> float:

@@ -51,11 +51,11 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     monitor.step(0.8, "finding the mid-sagittal plane")
     plane = scan.plane()
     brain = mask_like(scan.brain, dwi)
-    score = on_scan(found, grid, brain)
-    mask, doubts = lesion_in(score, options)
+    lesion, doubts = lesion_in(found, options)
+    mask = on_scan(lesion, grid, brain) >= options.threshold
     return LesionResult(
         mask=mask,
-        score=score,
+        score=on_scan(found, grid, brain),
         brain=brain,
         midsagittal=plane,
         method="dwi-unet",

@@ -53,11 +53,11 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     found = answer(network, _channels(scan, grid), grid.brain, options)
     monitor.step(0.95, "writing on the scan's grid")
     brain = mask_like(scan.head.brain, ncct)
-    score = on_scan(found, grid, brain)
-    mask, doubts = lesion_in(score, options)
+    lesion, doubts = lesion_in(found, options)
+    mask = on_scan(lesion, grid, brain) >= options.threshold
     return LesionResult(
         mask=mask,
-        score=score,
+        score=on_scan(found, grid, brain),
         brain=brain,
         midsagittal=scan.mirror.plane,
         method="ncct-unet",

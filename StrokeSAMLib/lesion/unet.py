@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.imaging.channels import GRID_MM, MULTIPLE, brain_box
-from StrokeSAMLib.imaging.geometry import cubic_grid, like, patch_of, resample_like, shrink, voxel_volume_ml
+from StrokeSAMLib.imaging.geometry import cubic_grid, like, patch_of, resample_like, shrink
 from StrokeSAMLib.imaging.morphology import sure_components
 from StrokeSAMLib.lesion.network import Asked, NetworkOptions, ask
 from StrokeSAMLib.nets.compact_unet import build
@@ -89,13 +89,16 @@ def on_scan(answer: np.ndarray, grid: Grid, brain: sitk.Image) -> sitk.Image:
     return sitk.Mask(resample_like(like(answer, grid.image), brain), brain)
 
 
-def lesion_in(score: sitk.Image, options: UNetOptions) -> tuple[sitk.Image, list[str]]:
-    """The lesion, UInt8: where the probability reaches the threshold, without what is too small or not sure enough;
-    and a note of the latter."""
-    likely, voxel_ml = sitk.GetArrayViewFromImage(score), voxel_volume_ml(score)
+def lesion_in(answer: np.ndarray, options: UNetOptions) -> tuple[np.ndarray, list[str]]:
+    """The answer with 0 for what reaches the threshold but is too small or not sure enough; and a note of the latter.
+
+    Volumes count on the networks' grid, where they were chosen: between its voxels a probability falls off, and on a
+    finer grid the same lesion holds less of 0.99.
+    """
+    voxel_ml = GRID_MM**3 / 1000
     sure, doubtful = sure_components(
-        likely, options.threshold, options.min_volume / voxel_ml, options.sure_volume / voxel_ml
+        answer, options.threshold, options.min_volume / voxel_ml, options.sure_volume / voxel_ml
     )
     doubtful_ml = np.count_nonzero(doubtful) * voxel_ml
     notes = [f"{doubtful_ml:.1f} ml are left out that may be lesion; sure_volume=0 keeps them"] if doubtful_ml else []
-    return like(sure, score), notes
+    return np.where((answer >= options.threshold) & ~sure, 0, answer), notes

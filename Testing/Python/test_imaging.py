@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import scipy.ndimage as ndi
 import SimpleITK as sitk
 
-from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.errors import Cancelled, InputError
 from StrokeSAMLib.files import replacing
 from StrokeSAMLib.imaging.checks import check_volume
 from StrokeSAMLib.imaging.geometry import like, mask_like, overlap, same_grid, shrink
@@ -133,21 +134,54 @@ class TestMorphology:
         assert not close(mask, 1.1, far)[0, 0, 4]
 
 
+class Late(threading.Event):
+    """Set at the third question after `begin`."""
+
+    asked = -np.inf
+
+    def begin(self):
+        self.asked = 0
+
+    def is_set(self):
+        self.asked += 1
+        return self.asked >= 3
+
+
+@pytest.fixture(scope="module")
+def striped():
+    """A brain of stripes, one hemisphere of which is bent by up to 6 mm half-way up; and its mask."""
+    k, j, i = np.indices((30, 40, 36))
+    brain = ((k - 14.5) / 14) ** 2 + ((j - 19.5) / 18) ** 2 + ((i - 17.5) / 16) ** 2 < 1
+    bend = np.where(i > 17.5, 1.5 * np.sin(np.pi * k / 30), 0)
+    stripes = (20 + 6 * np.cos((j + bend) / 2)) * brain
+    return tuple(image_of(each, (4.0, 4.0, 4.0)) for each in (stripes.astype(np.float32), brain.astype(np.uint8)))
+
+
 class TestMirror:
-    def test_a_spline_follows_what_no_affine_does(self):
-        """A brain of stripes, one hemisphere of which is bent by up to 6 mm half-way up."""
-        k, j, i = np.indices((30, 40, 36))
-        brain = ((k - 14.5) / 14) ** 2 + ((j - 19.5) / 18) ** 2 + ((i - 17.5) / 16) ** 2 < 1
-        bend = np.where(i > 17.5, 1.5 * np.sin(np.pi * k / 30), 0)
-        stripes = (20 + 6 * np.cos((j + bend) / 2)) * brain
-        scan, mask = (image_of(each, (4.0, 4.0, 4.0)) for each in (stripes.astype(np.float32), brain.astype(np.uint8)))
-        affine, spline = (find_mirror(scan, mask, deformable, Monitor()) for deformable in (False, True))
+    def test_a_spline_follows_what_no_affine_does(self, striped):
+        affine, spline = (find_mirror(*striped, deformable, Monitor()) for deformable in (False, True))
         assert abs(affine.plane.normal[0]) > 0.99
         assert spline.correlation > affine.correlation + 0.015
-        seen = spline.image_of(scan, 0.0)
-        inside = ndi.binary_erosion(brain, iterations=2)
-        found, wanted = (sitk.GetArrayFromImage(each)[inside] for each in (seen, scan))
-        assert np.corrcoef(found, wanted)[0, 1] > 0.9
+
+    def test_it_does_not_depend_on_the_field_of_view(self, striped):
+        """A scan of head and neck is longer than one of the head, and the brain is the same."""
+        longer = [sitk.ConstantPad(image, (3, 0, 30), (0, 6, 9)) for image in striped]
+        near, far = (find_mirror(*images, True, Monitor()) for images in (striped, longer))
+        inside = sitk.GetArrayFromImage(striped[1]) > 0
+        one, other = (sitk.GetArrayFromImage(each.image_of(striped[0], 0.0))[inside] for each in (near, far))
+        assert np.corrcoef(one, other)[0, 1] > 0.99
+
+    def test_a_spline_can_be_cancelled(self, striped, capsys):
+        event = Late()
+
+        def progress(fraction, text):
+            if text.startswith("deforming"):
+                event.begin()
+
+        with pytest.raises(Cancelled):
+            find_mirror(*striped, True, Monitor(progress, event))
+        assert event.asked < 6
+        assert capsys.readouterr() == ("", "")
 
 
 class TestChecks:
