@@ -22,7 +22,8 @@ def train(
     anatomy: Annotated[Path, typer.Option(help="Folder of tissue maps: NAMEcsf, NAMEgrey, NAMEwhite, or labels.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for pictures, checkpoint and weights.")],
     minutes: Annotated[
-        float | None, typer.Option(help="How long to train, in this run; by default an hour.", min=0.01)
+        float | None,
+        typer.Option(help="How long to train, in this run; by default an hour, or no limit with --steps.", min=0.01),
     ] = None,
     steps: Annotated[
         int | None, typer.Option(help="Stop after so many steps in all, however long they take.", min=1)

@@ -31,7 +31,8 @@ def ship(file: Path) -> None:
     check_weights(entry, file, str(file))
     target, size, sha256 = shipped_file(entry), file.stat().st_size, file_hash(file)
     card = target.with_suffix(".md")
-    line = f"- File: {size} bytes, SHA-256 {sha256}; {made['steps']} steps of seed {made['seed']}, maps {made['maps']}."
+    run = f"{made['steps']} steps ({made['cooldown']} of cooldown, {made['precision']}) of seed {made['seed']}"
+    line = f"- File: {size} bytes, SHA-256 {sha256}; {run}, maps {made['maps']}."
     text, count = _LINE.subn(line, card.read_text("utf-8"))
     if count != 1:
         raise SystemExit(f"{card}: {count} lines that begin with '- File: ', not one")

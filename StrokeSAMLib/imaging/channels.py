@@ -71,6 +71,11 @@ def diffusion_channels(dwi: np.ndarray, adc: np.ndarray, brain: np.ndarray) -> n
     """
     median = float(np.median(dwi[brain])) if brain.any() else 1.0
     signal = np.clip(dwi / max(median, 1e-6), 0, _MOST_SIGNAL)
+    relative = np.clip(adc / normal_adc(adc, brain), 0, _MOST_ADC)
+    return (np.stack([signal, relative]) * brain).astype(np.float32)
+
+
+def normal_adc(adc: np.ndarray, brain: np.ndarray) -> float:
+    """The median ADC of tissue, in the unit of `adc` (10⁻⁶ mm²/s); 900 where there is none."""
     tissue = adc[parenchyma(adc, brain)]
-    normal = float(np.median(tissue)) if tissue.size else _USUAL_ADC
-    return (np.stack([signal, np.clip(adc / normal, 0, _MOST_ADC)]) * brain).astype(np.float32)
+    return float(np.median(tissue)) if tissue.size else _USUAL_ADC

@@ -23,14 +23,26 @@ def check_volume(image: sitk.Image, name: str) -> None:
     Raises:
         InputError: with the reason.
     """
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
-        raise InputError(f"{name}: a 3-D scalar volume is needed, this image is {image.GetDimension()}-D")
+    check_scalar(image, name)
     _check_grid(image, name)
     array = sitk.GetArrayViewFromImage(image)
     if array.dtype.kind == "f":
         _check_finite(array, name)
     if array.min() == array.max():
         raise InputError(f"{name}: every voxel has the same value ({array.min():g})")
+
+
+def check_scalar(image: sitk.Image, name: str) -> None:
+    """Refuse what is not three-dimensional, or holds more than one number a voxel.
+
+    Raises:
+        InputError: with what it is.
+    """
+    if image.GetDimension() != 3:
+        raise InputError(f"{name}: a 3-D scalar volume is needed, this image is {image.GetDimension()}-D")
+    if image.GetNumberOfComponentsPerPixel() != 1:
+        count = image.GetNumberOfComponentsPerPixel()
+        raise InputError(f"{name}: a 3-D scalar volume is needed, this image has {count} components a voxel")
 
 
 def _check_grid(image: sitk.Image, name: str) -> None:

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from StrokeSAMLib.errors import InputError
 from StrokeSAMLib.imaging import adc as diffusivity
 from StrokeSAMLib.imaging.brain_dwi import brain_mask
-from StrokeSAMLib.imaging.checks import check_volume
+from StrokeSAMLib.imaging.checks import check_scalar, check_volume
 from StrokeSAMLib.imaging.geometry import array_spacing, canonical, like, overlap, resample_like, same_grid
 from StrokeSAMLib.imaging.mirror import find_plane
 from StrokeSAMLib.imaging.morphology import gaussian
@@ -101,6 +101,7 @@ class DiffusionScan:
         return self._smoothed(self._companion(_signal(image, "b0"), "b0"))
 
     def _given_adc(self, image: sitk.Image) -> np.ndarray:
+        check_scalar(image, "adc")
         # 0/0 outside the head makes NaN in many ADC maps: nothing was measured there.
         array = np.nan_to_num(sitk.GetArrayFromImage(sitk.Cast(image, sitk.sitkFloat32)), nan=0, posinf=0, neginf=0)
         clean = like(array, image)

@@ -90,6 +90,7 @@ def train(plan: Plan, anatomies: Sequence[Anatomy], folder: Path, monitor: Monit
     try:
         with workers(team.device) as among:
             precision = training_precision(plan.precision, state.network, plan.id, team.device)
+            state.precisions = list(dict.fromkeys([*state.precisions, str(precision).removeprefix("torch.")]))
             while _goes_on(state, plan.done(state, (time.monotonic() - start) / 60), monitor, team):
                 state.set_rate(plan.rate(state.step))
                 take_step(state, anatomies, team, among, precision)
@@ -101,7 +102,7 @@ def train(plan: Plan, anatomies: Sequence[Anatomy], folder: Path, monitor: Monit
         raise
     if team.rank == 0:
         _save(state, folder)
-        _write_weights(state, weights)
+        _write_weights(state, plan.cooldown, weights)
     team.part()
     return state
 
@@ -125,10 +126,11 @@ def _save(state: State, folder: Path) -> None:
     write_curve(state.losses, folder / _CURVE)
 
 
-def _write_weights(state: State, path: Path) -> None:
+def _write_weights(state: State, cooldown: int, path: Path) -> None:
     held = {key: value.half().cpu().contiguous() for key, value in state.average.state_dict().items()}
     with replacing(path, SafetensorError) as temporary:
-        made = {**asdict(state.origin), "steps": state.step}
+        ran = {"steps": state.step, "cooldown": cooldown, "precision": ", ".join(state.precisions)}
+        made = {**asdict(state.origin), **ran}
         save_file(held, temporary, {name: str(value) for name, value in made.items()})
 
 

@@ -17,7 +17,7 @@ from StrokeSAMLib.weights.checkpoint import load_weights, read_torch
 _DECAY = 0.998
 _LEARNING_RATE = 2e-3
 _WARM_UP, _CONSTANT = 30, 800
-_HELD = ("origin", "network", "average", "optimiser", "losses")
+_HELD = ("origin", "network", "average", "optimiser", "losses", "precisions")
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class State:
     Attributes:
         average: the exponential moving average of the network's weights: what is used in the end.
         losses: one a step.
+        precisions: what its runs computed in.
     """
 
     origin: Origin
@@ -51,6 +52,7 @@ class State:
     average: CompactUNet
     optimiser: torch.optim.Optimizer
     losses: list[float] = field(default_factory=list)
+    precisions: list[str] = field(default_factory=list)
 
     @property
     def step(self) -> int:
@@ -92,6 +94,7 @@ def save(state: State, path: Path) -> None:
         "average": state.average.state_dict(),
         "optimiser": state.optimiser.state_dict(),
         "losses": state.losses,
+        "precisions": state.precisions,
     }
     with replacing(path, RuntimeError) as temporary:
         torch.save(held, temporary)
@@ -117,6 +120,7 @@ def resume(path: Path, origin: Origin, device: str) -> State:
         load_weights(state.average, held["average"], str(path))
         state.optimiser.load_state_dict(_fitting(held["optimiser"], state))
         state.losses = [float(loss) for loss in held["losses"]]
+        state.precisions = [str(precision) for precision in held["precisions"]]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: a damaged checkpoint of a training ({error})") from None
     return state

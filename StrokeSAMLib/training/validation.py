@@ -50,8 +50,8 @@ class Validation:
         return [each for each in self.cases if 0 < each.volume_ml < most_ml and low <= _value(each, fact) < high]
 
     def lesion_free(self) -> list[Case]:
-        """The cases without a lesion."""
-        return [each for each in self.cases if each.volume_ml == 0]
+        """The cases without a lesion, also where the brain mask leaves it out."""
+        return [each for each in self.cases if not each.volume_ml and not each.facts.get("drawn_ml")]
 
 
 def validate(

@@ -52,8 +52,9 @@ def asymmetry(one: Patient) -> np.ndarray:
 
 
 def diffusion(one: Patient) -> np.ndarray:
-    """The rule's lesion, 0 or 1."""
-    return _segmented(one, "diffusion", {"dwi": 300 * one.channels[0], "adc": 1000 * one.channels[1]})
+    """The rule's lesion in the signal and the ADC that the channels were made of, 0 or 1."""
+    adc = one.facts["normal_adc"] * one.channels[1]
+    return _segmented(one, "diffusion", {"dwi": 300 * one.channels[0], "adc": adc})
 
 
 ANSWERS = {"ncct-unet": ncct_unet.answer, "dwi-unet": dwi_unet.answer}

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
-from helpers import ball_anatomy, load_script
+from helpers import ball_anatomy, load_script, real_image
+
+from StrokeSAMLib.imaging.phantom import Infarct, head_ct
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("monai")
 FOLDER = Path(__file__).parents[1] / "Benchmarks"
 
 
@@ -20,6 +21,7 @@ def benchmark(request):
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="no oneDNN")
 @pytest.mark.parametrize("benchmark", ["networks"], indirect=True)
 def test_aisct_sam_takes_well_under_the_time_of_its_plain_layers(benchmark):
+    pytest.importorskip("monai")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -44,3 +46,28 @@ def test_a_shipped_network_is_validated(benchmark, tmp_path, monkeypatch, capsys
     assert float(cells[4]) > 0.3
     # The rule, beside it.
     assert float(cells[7]) > 0.3
+
+
+@pytest.mark.parametrize("benchmark", ["automatic"], indirect=True)
+def test_methods_are_compared_with_the_plain_rule(benchmark, monkeypatch, capsys):
+    small = head_ct(21, infarct=Infarct("left", -6, 1.0), noise_hu=3.5)
+    monkeypatch.setattr(benchmark, "phantoms", lambda: [("one", small.ncct, small.lesion)])
+    for cases in ("templates", "healthy"):
+        monkeypatch.setattr(benchmark, cases, list)
+    benchmark.compare_ncct()
+    row, mean = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert row[1:] == mean[1:]
+    rule, network, peer = float(row[2]), float(row[4]), float(row[7])
+    assert min(rule, network) > peer + 0.05 > 0.5
+
+
+@pytest.mark.parametrize("benchmark", ["inserted_lesions"], indirect=True)
+def test_infarcts_are_put_into_a_real_scan(benchmark, monkeypatch, capsys):
+    real_image("dwi/subject01_dwi.nii.gz")
+    monkeypatch.setattr(benchmark, "VOLUMES_ML", (0.4,))
+    monkeypatch.setattr(benchmark, "ADC_PARTS", (0.55,))
+    benchmark.main()
+    _, _, painted, there = (line.split("|") for line in capsys.readouterr().out.splitlines())
+    assert [painted[1].strip(), there[1].strip()] == ["painted over", "there"]
+    found, most = (int(word) for word in painted[4].split(" of "))
+    assert most == 12 >= found >= 9

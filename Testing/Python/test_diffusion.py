@@ -70,6 +70,10 @@ class TestRefusals:
         with pytest.raises(InputError, match=reason):
             segment(inputs, "diffusion")
 
+    def test_an_adc_of_colours(self, scan):
+        colours = sitk.Compose([scan.image(scan.adc)] * 3)
+        self.refuse({"dwi": scan.image(scan.dwi), "adc": colours}, "adc: a 3-D scalar .* 3 components a voxel")
+
     def test_neither_adc_nor_b0(self, scan):
         self.refuse({"dwi": scan.image(scan.dwi)}, "needs adc or b0")
 

@@ -175,3 +175,17 @@ def test_an_infarct_darkens_the_tissue_of_voxels_that_are_half_sulcus(anatomies,
     darker = ((without - with_it)[inside] / (head.grey * lesion.part)[inside]).mean()
     # And by a part of what grey matter has more than white.
     assert 0.8 * facts["contrast_hu"] < darker < facts["contrast_hu"] + 9
+
+
+def test_the_mirror_image_is_that_of_the_turned_head(anatomies):
+    """An infarct of the left side appears, in the mirror, on the right, less than 6 mm off in height and depth."""
+    head = pose(anatomies[0], *GRID, np.random.default_rng(9))
+    assert head.turn > 8
+    lesion = infarct(head, 1, 40.0, np.random.default_rng(6))
+    mirrored = ct._mirrored(lesion.part, head, np.random.default_rng(7))
+    assert np.average(head.place[2], weights=mirrored) < -0.1 < 0.1 < np.average(head.place[2], weights=lesion.part)
+    for axis, half_mm in ((0, 65), (1, 85)):
+        own, other = (np.average(head.place[axis], weights=weights) for weights in (lesion.part, mirrored))
+        assert other * half_mm == pytest.approx(own * half_mm, abs=6)
+    turned_only = np.flip(lesion.part, 2)
+    assert np.corrcoef(mirrored.ravel(), turned_only.ravel())[0, 1] < 0.8

@@ -18,6 +18,8 @@ from StrokeSAMLib.monitor import Monitor
 
 torch = pytest.importorskip("torch")
 safetensors = pytest.importorskip("safetensors.torch")
+from safetensors import safe_open
+
 from StrokeSAMLib.imaging.channels import MULTIPLE
 from StrokeSAMLib.nets.compact_unet import build
 from StrokeSAMLib.training import step
@@ -149,6 +151,15 @@ def test_weights_are_the_average_in_half_precision(tiny, tmp_path):
         "dwi-unet.safetensors",
         "patients.png",
     ]
+
+
+def test_the_weights_say_what_made_them(tiny, tmp_path):
+    train(exactly(steps=1), [], tmp_path, Monitor())
+    train(Plan("dwi-unet", steps=3, cooldown=2, precision="bfloat16", resume=True), [], tmp_path, Monitor())
+    with safe_open(tmp_path / "dwi-unet.safetensors", "pt") as held:
+        made = held.metadata()
+    assert (made["network"], made["seed"], made["steps"], made["cooldown"]) == ("dwi-unet", "1", "3", "2")
+    assert made["precision"] == "float32, bfloat16"
 
 
 def test_the_first_patients_are_shown(tiny, tmp_path):

@@ -77,6 +77,8 @@ def test_cases_are_told_apart_by_what_was_drawn():
     assert all_of_them.within("noise", 2, 4) == cases[1:]
     assert all_of_them.within("noise", 1, 4, most_ml=1) == cases[1:2]
     assert all_of_them.lesion_free() == cases[:1]
+    beyond_the_mask = Case(0, False, 1, 0, {"drawn_ml": 3})
+    assert Validation((beyond_the_mask, cases[0]), np.zeros((10, 3))).lesion_free() == cases[:1]
 
 
 def test_a_probability_is_held_against_what_is_lesion(monkeypatch):
@@ -111,7 +113,7 @@ def ship(monkeypatch, tmp_path):
 
 
 def trained(path, network, weights):
-    made = {"network": network, "seed": "1", "steps": "7", "maps": "egg 0123"}
+    made = {"network": network, "seed": "1", "steps": "7", "cooldown": "2", "precision": "float32", "maps": "egg 0123"}
     save_file({key: value.half() for key, value in weights.state_dict().items()}, path, made)
     return path
 
@@ -124,7 +126,8 @@ def test_a_trained_network_ships_with_its_hash_and_what_it_was_made_of(ship, tmp
     (row,) = [row for row in rows if row["id"] == "dwi-unet"]
     assert row["bytes"] == len(shipped)
     card = (tmp_path / "dwi-unet.md").read_text()
-    assert f"- File: {len(shipped)} bytes, SHA-256 {row['sha256']}; 7 steps of seed 1, maps egg 0123.\n- Lic" in card
+    made = "7 steps (2 of cooldown, float32) of seed 1, maps egg 0123"
+    assert f"- File: {len(shipped)} bytes, SHA-256 {row['sha256']}; {made}.\n- Lic" in card
 
 
 def test_the_weights_of_another_network_do_not_ship(ship, tmp_path):

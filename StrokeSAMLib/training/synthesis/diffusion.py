@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from StrokeSAMLib.imaging import adc as diffusivity
-from StrokeSAMLib.imaging.channels import diffusion_channels
+from StrokeSAMLib.imaging.channels import diffusion_channels, normal_adc
 from StrokeSAMLib.imaging.morphology import gaussian
 from StrokeSAMLib.training.synthesis.blobs import patches, spot
 from StrokeSAMLib.training.synthesis.fields import any_side, between, blend, chance, log_between, smooth_noise
@@ -38,6 +38,7 @@ def diffusion_patient(head: Head, lesion: Lesion, rng: np.random.Generator) -> S
     """The scan for `dwi-unet`: channels (2, k, j, i)."""
     dwi, adc, facts = diffusion_scan(head, lesion, rng)
     brain = found_brain(head, rng)
+    facts["normal_adc"] = normal_adc(adc, brain)
     return Scan(diffusion_channels(dwi, adc, brain), brain, facts)
 
 

@@ -56,7 +56,8 @@ class Patient:
         channels: Float32 (channel, k, j, i), see `imaging.channels`.
         lesion: bool (k, j, i), within the brain mask.
         brain: bool (k, j, i), as found, errors included.
-        facts: what was drawn, by its name and unit: contrast, noise, slices, the head's turn, the mask's Dice.
+        facts: what was drawn, by its name and unit: infarct (beyond the brain mask too), contrast, noise, slices, the
+            head's turn, the mask's Dice.
         spacing: (k, j, i), mm.
     """
 
@@ -81,5 +82,6 @@ def patient(kind: str, anatomies: Sequence[Anatomy], seed: int, lesion_free: flo
     free = of.lesion_free if lesion_free is None else lesion_free
     lesion = no_lesion(head) if chance(rng, free) else infarcts(head, of.volume_ml, of.lacunes, of.emboli, rng)
     scan = of.image(head, lesion, rng)
-    facts = {**scan.facts, "turn_deg": head.turn, "mask_dice": dice(head.brain > 0.5, scan.brain)}
+    drawn = {"drawn_ml": np.count_nonzero(lesion.mask) * GRID_MM**3 / 1000}
+    facts = {**scan.facts, **drawn, "turn_deg": head.turn, "mask_dice": dice(head.brain > 0.5, scan.brain)}
     return Patient(scan.channels, lesion.mask & scan.brain, scan.brain, facts)
