@@ -30,7 +30,7 @@ _RIM_MM = 0.5
 class Options(UNetOptions):
     """Options of the method `ncct-unet`."""
 
-    min_volume: float = option(1.0, "smallest lesion", "ml", 0, 100, "docs/methods.md")
+    min_volume: float = option(1.0, "smallest lesion, where sure_volume is less", "ml", 0, 100, "docs/methods.md")
     sure_volume: float = option(
         4.0, "least volume in a lesion with a probability of 0.99", "ml", 0, 100, "docs/methods.md"
     )
