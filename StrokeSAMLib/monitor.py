@@ -45,14 +45,9 @@ class Monitor:
         """The event itself, to hand on to a function that takes one."""
         return self._cancel
 
-    @property
-    def cancelled(self) -> bool:
-        """Whether the cancel event is set."""
-        return self._cancel is not None and self._cancel.is_set()
-
     def check(self) -> None:
         """Raise `Cancelled` if the cancel event is set."""
-        if self.cancelled:
+        if self._cancel is not None and self._cancel.is_set():
             raise Cancelled()
 
     def part(self, first: float, last: float) -> Monitor:

@@ -10,6 +10,7 @@ from StrokeSAMLib.imaging.morphology import bounding_box, masked_gaussian
 
 # The grid of the networks, mm: voxels of 0.03 ml, about the smallest lesion that is reported.
 GRID_MM = 3.0
+VOXEL_ML = GRID_MM**3 / 1000
 # The networks halve their grid three times: every side is a multiple of this.
 MULTIPLE = 8
 _TISSUE_HU = (18.0, 55.0)

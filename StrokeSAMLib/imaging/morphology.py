@@ -46,9 +46,8 @@ def erode(mask: np.ndarray, radius_mm: float, spacing: Spacing) -> np.ndarray:
 def dilate(mask: np.ndarray, radius_mm: float, spacing: Spacing) -> np.ndarray:
     """The voxels within `radius_mm` of `mask`."""
     found = np.zeros(mask.shape, bool)
-    if mask.any():
-        box = box_around(mask, radius_mm, spacing)
-        found[box] = ndi.distance_transform_edt(~mask[box], sampling=spacing) <= radius_mm
+    box = box_around(mask, radius_mm, spacing)
+    found[box] = ndi.distance_transform_edt(~mask[box], sampling=spacing) <= radius_mm
     return found
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from StrokeSAMLib.errors import Cancelled, InputError, OptionError
+from StrokeSAMLib.imaging.checks import check_scalar
 from StrokeSAMLib.imaging.windowing import Window
 from StrokeSAMLib.interactive.cache import FeatureCache
 from StrokeSAMLib.interactive.encodings import Encodings
@@ -69,8 +70,7 @@ class Session:
             InputError: no usable volume, or no weights.
             OptionError: an unknown engine, option, device or plane.
         """
-        if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
-            raise InputError("volume: a 3-D scalar volume is needed")
+        check_scalar(image, "volume")
         if normal is not None:
             if axis is not None:
                 raise OptionError("give an axis or a normal, not both")

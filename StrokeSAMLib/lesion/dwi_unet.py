@@ -17,7 +17,7 @@ from StrokeSAMLib.lesion.diffusion_scan import DiffusionScan
 from StrokeSAMLib.lesion.network import Asked, made_by
 from StrokeSAMLib.lesion.result import LesionResult, no_lesion
 from StrokeSAMLib.lesion.second_look import look_twice
-from StrokeSAMLib.lesion.unet import Grid, UNetOptions, lesion_in, network_for, on_scan, probability
+from StrokeSAMLib.lesion.unet import Grid, UNetOptions, network_for, on_scan, probability
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.options import option
 
@@ -51,11 +51,10 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     monitor.step(0.8, "finding the mid-sagittal plane")
     plane = scan.plane()
     brain = mask_like(scan.brain, dwi)
-    lesion, doubts = lesion_in(found, options)
-    mask = on_scan(lesion, grid, brain) >= options.threshold
+    mask, score, doubts = on_scan(found, grid, brain, options)
     return LesionResult(
         mask=mask,
-        score=on_scan(found, grid, brain),
+        score=score,
         brain=brain,
         midsagittal=plane,
         method="dwi-unet",

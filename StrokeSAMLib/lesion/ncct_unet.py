@@ -17,7 +17,7 @@ from StrokeSAMLib.imaging.morphology import masked_gaussian
 from StrokeSAMLib.lesion.ct_scan import CtScan
 from StrokeSAMLib.lesion.network import Asked, made_by
 from StrokeSAMLib.lesion.result import LesionResult, no_lesion
-from StrokeSAMLib.lesion.unet import Grid, UNetOptions, lesion_in, network_for, on_scan, probability
+from StrokeSAMLib.lesion.unet import Grid, UNetOptions, network_for, on_scan, probability
 from StrokeSAMLib.monitor import Monitor
 from StrokeSAMLib.options import option
 
@@ -53,11 +53,10 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     found = answer(network, _channels(scan, grid), grid.brain, options)
     monitor.step(0.95, "writing on the scan's grid")
     brain = mask_like(scan.head.brain, ncct)
-    lesion, doubts = lesion_in(found, options)
-    mask = on_scan(lesion, grid, brain) >= options.threshold
+    mask, score, doubts = on_scan(found, grid, brain, options)
     return LesionResult(
         mask=mask,
-        score=on_scan(found, grid, brain),
+        score=score,
         brain=brain,
         midsagittal=scan.mirror.plane,
         method="ncct-unet",

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import scipy.ndimage as ndi
 
-from StrokeSAMLib.imaging.channels import GRID_MM
+from StrokeSAMLib.imaging.channels import VOXEL_ML
 
 Answer = Callable[[np.ndarray], np.ndarray]
 
@@ -32,7 +32,7 @@ def look_twice(answer: Answer, channels: np.ndarray, brain: np.ndarray, threshol
     """
     first = answer(channels)
     found = first >= threshold
-    if np.count_nonzero(found) * GRID_MM**3 / 1000 < _LARGE_ML:
+    if np.count_nonzero(found) * VOXEL_ML < _LARGE_ML:
         return first
     hidden = ndi.binary_dilation(found, iterations=_BEYOND) & brain
     return np.where(hidden, first, np.maximum(first, answer(_painted(channels, hidden, brain))))

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from scipy.special import expit
 
 from StrokeSAMLib.errors import InputError
-from StrokeSAMLib.imaging.channels import GRID_MM, MULTIPLE, brain_box
+from StrokeSAMLib.imaging.channels import GRID_MM, MULTIPLE, VOXEL_ML, brain_box
 from StrokeSAMLib.imaging.geometry import cubic_grid, like, patch_of, resample_like, shrink
 from StrokeSAMLib.imaging.morphology import sure_components
 from StrokeSAMLib.lesion.network import Asked, NetworkOptions, ask
@@ -84,9 +84,21 @@ def probability(network: Asked, channels: np.ndarray, brain: np.ndarray, mirror:
     return answer * brain
 
 
-def on_scan(answer: np.ndarray, grid: Grid, brain: sitk.Image) -> sitk.Image:
-    """An answer on `grid` on that of the scan's brain mask, Float32; 0 outside the brain."""
-    return sitk.Mask(resample_like(like(answer, grid.image), brain), brain)
+def on_scan(
+    answer: np.ndarray, grid: Grid, brain: sitk.Image, options: UNetOptions
+) -> tuple[sitk.Image, sitk.Image, list[str]]:
+    """The lesion (UInt8) and the probability (Float32) on the grid of the scan's brain mask, 0 outside the brain; and
+    notes.
+
+    Args:
+        answer: on `grid`.
+    """
+
+    def placed(array: np.ndarray) -> sitk.Image:
+        return sitk.Mask(resample_like(like(array, grid.image), brain), brain)
+
+    lesion, notes = lesion_in(answer, options)
+    return placed(lesion) >= options.threshold, placed(answer), notes
 
 
 def lesion_in(answer: np.ndarray, options: UNetOptions) -> tuple[np.ndarray, list[str]]:
@@ -95,10 +107,9 @@ def lesion_in(answer: np.ndarray, options: UNetOptions) -> tuple[np.ndarray, lis
     Volumes count on the networks' grid, where they were chosen: between its voxels a probability falls off, and on a
     finer grid the same lesion holds less of 0.99.
     """
-    voxel_ml = GRID_MM**3 / 1000
     sure, doubtful = sure_components(
-        answer, options.threshold, options.min_volume / voxel_ml, options.sure_volume / voxel_ml
+        answer, options.threshold, options.min_volume / VOXEL_ML, options.sure_volume / VOXEL_ML
     )
-    doubtful_ml = np.count_nonzero(doubtful) * voxel_ml
+    doubtful_ml = np.count_nonzero(doubtful) * VOXEL_ML
     notes = [f"{doubtful_ml:.1f} ml are left out that may be lesion; sure_volume=0 keeps them"] if doubtful_ml else []
     return np.where((answer >= options.threshold) & ~sure, 0, answer), notes

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from StrokeSAMLib.evaluation.metrics import dice
-from StrokeSAMLib.imaging.channels import GRID_MM
+from StrokeSAMLib.imaging.channels import GRID_MM, VOXEL_ML
 from StrokeSAMLib.training.synthesis.anatomy import Anatomy
 from StrokeSAMLib.training.synthesis.ct import ct_patient
 from StrokeSAMLib.training.synthesis.diffusion import diffusion_patient
@@ -82,6 +82,6 @@ def patient(kind: str, anatomies: Sequence[Anatomy], seed: int, lesion_free: flo
     free = of.lesion_free if lesion_free is None else lesion_free
     lesion = no_lesion(head) if chance(rng, free) else infarcts(head, of.volume_ml, of.lacunes, of.emboli, rng)
     scan = of.image(head, lesion, rng)
-    drawn = {"drawn_ml": np.count_nonzero(lesion.mask) * GRID_MM**3 / 1000}
+    drawn = {"drawn_ml": np.count_nonzero(lesion.mask) * VOXEL_ML}
     facts = {**scan.facts, **drawn, "turn_deg": head.turn, "mask_dice": dice(head.brain > 0.5, scan.brain)}
     return Patient(scan.channels, lesion.mask & scan.brain, scan.brain, facts)
