@@ -1,7 +1,7 @@
-"""The scripted module StrokeSAM of 3D Slicer: wiring only. The work is done in StrokeSAMLib."""
+"""The scripted module StrokeSAM of 3D Slicer. It connects Slicer with StrokeSAMLib, which does the work."""
 
-import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import slicer
@@ -21,8 +21,8 @@ from slicer.util import VTKObservationMixin
 try:
     import StrokeSAMLib  # noqa: F401
 except ImportError:
-    # From a source tree only this file's folder is on the path; the library lies beside it.
-    sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
+    # In a source tree only this file's folder is on the path; the library is in the folder above.
+    sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from StrokeSAMLib.mrml import StrokeSAMLogic
 
@@ -30,7 +30,7 @@ __all__ = ["StrokeSAM", "StrokeSAMLogic", "StrokeSAMTest", "StrokeSAMWidget"]
 
 
 class StrokeSAM(ScriptedLoadableModule):
-    """What Slicer shows of the module, and what it registers at startup."""
+    """The module's description and its registrations at startup."""
 
     def __init__(self, parent):
         ScriptedLoadableModule.__init__(self, parent)
@@ -39,37 +39,38 @@ class StrokeSAM(ScriptedLoadableModule):
         parent.dependencies = ["Segmentations", "Terminologies"]
         parent.contributors = ["StrokeSAM contributors"]
         parent.helpText = _(
-            "Segments the acute ischaemic stroke lesion in non-contrast CT and diffusion MR: automatically here, or by "
-            "boxes and points with the effect StrokeSAM of the Segment Editor. Methods without weights need no "
-            "download. "
+            "Segments the acute ischaemic stroke lesion in non-contrast CT and diffusion MR: automatically in this "
+            "module, or by boxes and points with the effect StrokeSAM of the Segment Editor. Methods without weights "
+            "need no download. "
             'See the <a href="https://github.com/StrokeSAM/SlicerStrokeSAM">documentation</a>.<p>'
-            "For research: not a medical device, and not for diagnosis or treatment. Check every result by eye."
+            "For research only. StrokeSAM is not a medical device and must not be used for diagnosis or treatment. "
+            "Check every result by eye."
         )
         parent.acknowledgementText = _(
-            "Built on 3D Slicer, VTK, SimpleITK, NumPy, SciPy and Pillow. Networks run on PyTorch; those of others, "
-            "such as SAM 2, SAM, MedSAM2 and MedSAM, are their authors' work: the section Weights shows the licence "
+            "StrokeSAM uses 3D Slicer, VTK, SimpleITK, NumPy, SciPy and Pillow. Networks run on PyTorch. Networks such "
+            "as SAM 2, SAM, MedSAM2 and MedSAM are the work of their authors. The section Weights shows the licence "
             "and the citation of each."
         )
         slicer.app.connect("startupCompleted()", self.onStartupCompleted)
 
     def onStartupCompleted(self):
-        """Register the effect, the terminology and the sample data; nothing is computed or downloaded."""
-        from StrokeSAMLib.ui.registration import registerEffect
-        from StrokeSAMLib.ui.settings import nameWeightsFolder
+        """Register the effect, the terminology and the sample data. Nothing is computed or downloaded."""
+        from StrokeSAMLib.ui.effect.registration import registerEffect
+        from StrokeSAMLib.ui.module.settings import exportWeightsFolder
 
-        nameWeightsFolder()
-        registerEffect()
+        exportWeightsFolder()
+        registerEffect(Path(__file__).parent / "SegmentEditorStrokeSAMLib" / "SegmentEditorEffect.py")
         slicer.modules.terminologies.logic().LoadTerminologyFromFile(resourcePath("StrokeSAM.term.json"))
         registerSampleData()
 
 
 def resourcePath(name):
-    """Path of a file in the module's Resources."""
-    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "Resources", name)  # noqa: PTH100, PTH118, PTH120
+    """Return the path of a file in the module's folder Resources."""
+    return str(Path(__file__).resolve().parent / "Resources" / name)
 
 
 def registerSampleData():
-    """Add the synthetic head CT to the Sample Data module. It is made when it is asked for, not downloaded."""
+    """Add the synthetic head CT to the Sample Data module. It is computed on request, not downloaded."""
     import SampleData
 
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
@@ -84,9 +85,9 @@ def registerSampleData():
 
 
 def makeSampleVolume():
-    """A synthetic head CT with a known infarct as a volume node, windowed for stroke."""
-    from StrokeSAMLib.imaging.phantom import head_ct
+    """Add a synthetic head CT with a known infarct to the scene, with a stroke window (level 40 HU, width 80 HU)."""
     from StrokeSAMLib.mrml.volumes import volumeNodeFromImage
+    from StrokeSAMLib.phantom import head_ct
 
     node = volumeNodeFromImage(head_ct().ncct, slicer.mrmlScene, "StrokeHeadCT")
     display = node.GetDisplayNode()
@@ -98,10 +99,9 @@ def makeSampleVolume():
 
 @parameterNodeWrapper
 class StrokeSAMParameterNode:
-    """What is chosen in the panel, saved with the scene. See `StrokeSAMLib.ui.lesion_state.State`.
+    """The user's choices in the panel, saved with the scene. `LesionPanelState` in StrokeSAMLib describes them.
 
-    `method` is empty until one is chosen: the best for CT that can run here. Each input of a method is a volume under
-    the input's key; `options` has those that are not as by default, as JSON.
+    While `method` is empty, the panel uses the best method for CT that can run.
     """
 
     method: str = ""
@@ -116,7 +116,7 @@ class StrokeSAMParameterNode:
 
 
 def parameterNode():
-    """The scene's own, made where there is none."""
+    """Return the scene's parameter node; a new one if there is none."""
     logic = ScriptedLoadableModuleLogic()
     logic.moduleName = "StrokeSAM"
     return StrokeSAMParameterNode(logic.getParameterNode())
@@ -135,13 +135,13 @@ class StrokeSAMWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._parameterNodeGuiTag = None
 
     def setup(self):
-        """Called when the user opens the module for the first time."""
-        from StrokeSAMLib.ui.FoldersWidget import FoldersWidget
-        from StrokeSAMLib.ui.LesionWidget import LesionWidget
-        from StrokeSAMLib.ui.settings import nameWeightsFolder
-        from StrokeSAMLib.ui.WeightsWidget import WeightsWidget
+        """Create the panel, when the user opens the module for the first time."""
+        from StrokeSAMLib.ui.module.FoldersWidget import FoldersWidget
+        from StrokeSAMLib.ui.module.LesionWidget import LesionWidget
+        from StrokeSAMLib.ui.module.settings import exportWeightsFolder
+        from StrokeSAMLib.ui.module.WeightsWidget import WeightsWidget
 
-        nameWeightsFolder()  # where this is the module that Slicer starts with, its startup is not completed yet
+        exportWeightsFolder()  # if Slicer starts with this module, `setup` runs before `onStartupCompleted`
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/StrokeSAM.ui"))
         self.layout.addWidget(uiWidget)
@@ -149,46 +149,46 @@ class StrokeSAMWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         self.lesionWidget = LesionWidget(self.ui, StrokeSAMLogic())
         self.weightsWidget = WeightsWidget(self.ui)
-        self.weightsWidget.panel.changed = self.lesionWidget.panel.listMethods
+        self.weightsWidget.panel.onChange = self.lesionWidget.panel.listMethods
         self.foldersWidget = FoldersWidget(self.ui, self.weightsWidget.panel.refresh)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.initializeParameterNode()
 
     def cleanup(self):
-        """Called when the application closes and the widget is destroyed."""
+        """Stop all work, when Slicer closes and the widget is destroyed."""
         self.removeObservers()
         for widget in (self.lesionWidget, self.weightsWidget):
             if widget is not None:
                 widget.cleanup()
 
     def enter(self):
-        """Called each time the user opens the module."""
+        """Update the panel, each time the user opens the module."""
         self.initializeParameterNode()
         self.weightsWidget.panel.refresh()
 
     def showWeights(self, id):
-        """Open the section Weights at the checkpoint called `id`."""
+        """Expand the section Weights and select the checkpoint `id`."""
         self.weightsWidget.open(id)
 
     def onSceneStartClose(self, caller, event):
-        """What is computed belongs to volumes that go."""
+        """Cancel running work, because its volumes are removed from the scene."""
         self.setParameterNode(None)
 
     def onSceneEndClose(self, caller, event):
-        """While the module is shown, it has a parameter node."""
+        """Create a new parameter node if the module is shown."""
         if self.parent.isEntered:
             self.initializeParameterNode()
 
     def initializeParameterNode(self):
-        """Use the scene's parameter node; at first with the volume that is shown."""
+        """Use the scene's parameter node, and suggest the volume that is shown in the slice views."""
         self.setParameterNode(parameterNode())
         volumeId = slicer.app.applicationLogic().GetSelectionNode().GetActiveVolumeID()
         if volumeId:
             self.lesionWidget.panel.suggest(slicer.mrmlScene.GetNodeByID(volumeId))
 
     def setParameterNode(self, node):
-        """Connect the widgets to `node` in the place of the one before; None for none."""
+        """Connect the widgets to `node` instead of the previous node; None for no node."""
         if self._parameterNode is not None:
             self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
             self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParameterNodeModified)
@@ -199,12 +199,12 @@ class StrokeSAMWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.lesionWidget.panel.setState(node)
 
     def onParameterNodeModified(self, caller, event):
-        """A choice was made, by the user or by a script."""
+        """Update the panel after a choice by the user or a script."""
         self.lesionWidget.panel.onState()
 
 
 class StrokeSAMTest(ScriptedLoadableModuleTest):
-    """The module's self-test: the sample's known infarct is found."""
+    """The module's self-test: it segments the known infarct of the sample volume."""
 
     def setUp(self):
         slicer.mrmlScene.Clear()
@@ -214,17 +214,17 @@ class StrokeSAMTest(ScriptedLoadableModuleTest):
         self.test_SegmentSample()
 
     def test_SegmentSample(self):
-        """The scripted API on the sample volume."""
-        from StrokeSAMLib.imaging.phantom import head_ct
+        """Segment the sample volume with the scripted API and compare the result with the known infarct."""
+        from StrokeSAMLib.phantom import head_ct
 
         volumeNode = makeSampleVolume()
         segmentationNode = StrokeSAMLogic().segmentLesion({"ncct": volumeNode}, method="asymmetry")
         segmentId = segmentationNode.GetSegmentation().GetNthSegmentID(0)
-        found = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, volumeNode) > 0
+        lesion = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, volumeNode) > 0
 
         import SimpleITK as sitk
 
         known = sitk.GetArrayFromImage(head_ct().lesion) > 0
-        dice = 2 * (found & known).sum() / (found.sum() + known.sum())
+        dice = 2 * (lesion & known).sum() / (lesion.sum() + known.sum())
         self.assertGreaterEqual(dice, 0.8)
         self.delayDisplay(f"Dice {dice:.2f}")

@@ -4,6 +4,6 @@ Importing this package is cheap: each folder imports its own needs (SimpleITK, S
 used, so that 3D Slicer starts as fast with the extension as without it.
 """
 
-from StrokeSAMLib.version import __version__
+from StrokeSAMLib.core.version import __version__
 
 __all__ = ["__version__"]

@@ -1,7 +1,7 @@
 """Render the icons' SVG sources to the PNG files beside them: `QT_QPA_PLATFORM=offscreen python render_icons.py`.
 
-Needs PySide6, which nothing else here does. A size may have a drawing of its own (`StrokeSAM-16.svg`). With the name of
-a file as argument, also a sheet of every PNG over light and dark.
+The script needs PySide6; nothing else in StrokeSAM does. A size may have its own drawing (`StrokeSAM-16.svg`). With a
+file name as argument, the script also draws a sheet of every PNG on light and dark backgrounds.
 """
 
 import sys
@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter
 from PySide6.QtSvg import QSvgRenderer
 
 ICONS = Path(__file__).resolve().parents[1] / "StrokeSAM" / "Resources" / "Icons"
-# The size that a file without a number in its name has, and the others.
+# The size of the file without a number in its name, and the other sizes.
 SIZES = {
     "StrokeSAM": (128, (16, 32, 48, 64)),
     "SegmentEditorEffect": (128, (16, 32, 48, 64)),

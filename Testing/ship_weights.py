@@ -1,4 +1,4 @@
-"""Put a trained lesion network where it ships: the file, its size and SHA-256 in the catalogue and in its card.
+"""Put a trained lesion network where it ships, and its size and SHA-256 into the catalogue and its card.
 
 python Testing/ship_weights.py run/ncct-unet.safetensors
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from StrokeSAMLib.files import file_hash
+from StrokeSAMLib.core.files import file_hash
 from StrokeSAMLib.weights.architectures import check_weights
 from StrokeSAMLib.weights.catalogue import find_weights, shipped_file
 
@@ -20,19 +20,19 @@ _LINE = re.compile(r"^- File: .*$", re.MULTILINE)
 
 
 def ship(file: Path) -> None:
-    """Of the network that the file's own header names.
+    """Ship the weights in a file. The file's header names the network.
 
     Raises:
-        InputError: the file's weights are not that network's; nothing was changed then.
+        InputError: the weights belong to another network; nothing was changed.
     """
-    with safe_open(file, "pt") as held:
-        made = held.metadata()
-    entry = find_weights(made["network"])
+    with safe_open(file, "pt") as weights:
+        header = weights.metadata()
+    entry = find_weights(header["network"])
     check_weights(entry, file, str(file))
     target, size, sha256 = shipped_file(entry), file.stat().st_size, file_hash(file)
     card = target.with_suffix(".md")
-    run = f"{made['steps']} steps ({made['cooldown']} of cooldown, {made['precision']}) of seed {made['seed']}"
-    line = f"- File: {size} bytes, SHA-256 {sha256}; {run}, maps {made['maps']}."
+    run = f"{header['steps']} steps ({header['cooldown']} of cooldown, {header['precision']}) of seed {header['seed']}"
+    line = f"- File: {size} bytes, SHA-256 {sha256}; {run}, maps {header['maps']}."
     text, count = _LINE.subn(line, card.read_text("utf-8"))
     if count != 1:
         raise SystemExit(f"{card}: {count} lines that begin with '- File: ', not one")

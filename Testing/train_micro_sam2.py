@@ -2,9 +2,9 @@
 
     python Testing/train_micro_sam2.py --minutes 30
 
-writes Testing/Data/micro_sam2.pt (half precision, below 4 MB). Clips of slices show a blob, whose size and place
-change from slice to slice, among other blobs, on smooth and on white noise; the first slice has a box or a click, the
-others are tracked through the network's own memory.
+writes Testing/Data/micro_sam2.pt (half precision, below 4 MB). A clip of slices shows a blob among other blobs, on
+smooth and white noise. The blob's size and place change from slice to slice. The first slice has a box or a click; the
+network tracks the blob through the others by its own memory.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from StrokeSAMLib.nets.sam2_model import build
+from StrokeSAMLib.nets.models.sam2_model import build
 
 DATA = Path(__file__).parent / "Data"
 MOST_LOGIT = 15.0
 CLIPS = 8
-# Slices of a clip, at first and for the last part of the training.
+# Slices of a clip in the first and in the last part of the training, and the length of the first part.
 SHORT, LONG, SHORT_PART = 2, 4, 0.7
 LEARNING_RATE = 1e-3
-# As in SAM 2's training: focal loss weighs most, then Dice, the predicted IoU, the object's presence.
+# Weights of the losses in the order of SAM 2's training: focal, Dice, predicted IoU, presence of the object.
 FOCAL, DICE, IOU, PRESENCE = 10.0, 2.0, 0.5, 0.2
 
 
@@ -37,7 +37,7 @@ def smooth_noise(count: int, cells: int, size: int, generator: torch.Generator) 
 
 
 def blob(clip: int, size: int, generator: torch.Generator) -> torch.Tensor:
-    """Masks of one object on each slice, bool (slice, row, column): an ellipsoid with a wavy outline."""
+    """The masks of one object, an ellipsoid with a wavy outline: bool (slice, row, column)."""
 
     def uniform(low: float, high: float, *shape: int) -> torch.Tensor:
         return low + (high - low) * torch.rand(*shape, generator=generator)
@@ -75,7 +75,7 @@ def clip_of(slices: int, size: int, generator: torch.Generator) -> tuple[torch.T
 
 
 def batch_of(slices: int, size: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """(clip, slice, size, size) of clips whose first slice shows the object."""
+    """Images and masks of clips whose first slice shows the object, (clip, slice, size, size)."""
     clips = []
     while len(clips) < CLIPS:
         images, truth = clip_of(slices, size, generator)
@@ -104,9 +104,9 @@ def prompts_of(truth: torch.Tensor, click: bool, generator: torch.Generator) -> 
 
 
 def loss_of(multi: torch.Tensor, ious: torch.Tensor, score: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """Of the best of several masks (clip, mask, row, column), of their predicted IoU, of the object's presence."""
+    """The loss of the best of several masks (clip, mask, row, column), of their predicted IoU and of the presence."""
     full = F.interpolate(multi, size=truth.shape[-2:], mode="bilinear", align_corners=False)
-    # Of an object that it takes for absent the network gives −1024 everywhere.
+    # Where the network predicts that the object is absent, its logits are −1024 everywhere.
     full = full.clamp(-MOST_LOGIT, MOST_LOGIT)
     wanted = truth[:, None].float().expand_as(full)
     probability = full.sigmoid()
@@ -156,20 +156,20 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("-o", "--output", type=Path, default=DATA / "micro_sam2.pt")
     parser.add_argument("--resume", type=Path)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     torch.manual_seed(1)
     generator = torch.Generator().manual_seed(1)
     model = build(json.loads((DATA / "micro_sam2.json").read_text("utf-8"))).requires_grad_(True).train()
-    if given.resume:
-        model.load_state_dict(torch.load(given.resume, weights_only=True)["model"])
+    if arguments.resume:
+        model.load_state_dict(torch.load(arguments.resume, weights_only=True)["model"])
         generator.manual_seed(int(time.time()))
     optimiser = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
     start, n, running = time.monotonic(), 0, None
-    while (elapsed := (time.monotonic() - start) / 60) < given.minutes:
-        rate = LEARNING_RATE * min(1.0, (n + 1) / 50) * max(0.02, 1 - elapsed / given.minutes)
+    while (elapsed := (time.monotonic() - start) / 60) < arguments.minutes:
+        rate = LEARNING_RATE * min(1.0, (n + 1) / 50) * max(0.02, 1 - elapsed / arguments.minutes)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        slices = SHORT if elapsed < SHORT_PART * given.minutes else LONG
+        slices = SHORT if elapsed < SHORT_PART * arguments.minutes else LONG
         loss = step(model, slices, generator)
         optimiser.zero_grad()
         loss.backward()
@@ -180,13 +180,13 @@ def main() -> None:
         n += 1
         if n % 50 == 0:
             print(f"step {n}, {elapsed:.1f} min, loss {running:.3f}", flush=True)
-            save(model, given.output)
-    save(model, given.output)
-    print(f"{given.output}: {given.output.stat().st_size / 1e6:.2f} MB, {n} steps, loss {running:.3f}")
+            save(model, arguments.output)
+    save(model, arguments.output)
+    print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.2f} MB, {n} steps, loss {running:.3f}")
 
 
 def save(model: torch.nn.Module, path: Path) -> None:
-    """Half precision halves the file."""
+    """Write the weights in half precision, which halves the file."""
     state = {key: value.half() if value.is_floating_point() else value for key, value in model.state_dict().items()}
     torch.save({"model": state}, path)
 

@@ -1,4 +1,4 @@
-"""A prediction and its reference, or two folders of them."""
+"""Evaluation of a prediction against its reference, or of two folders of them."""
 
 from __future__ import annotations
 
@@ -10,39 +10,46 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.core.errors import InputError
+from StrokeSAMLib.core.files import is_folder
+from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.evaluation.metrics import CaseMetrics, case_metrics
-from StrokeSAMLib.files import is_folder
-from StrokeSAMLib.imaging.folders import image_name, images_in
 from StrokeSAMLib.imaging.geometry import array_spacing, same_grid
-from StrokeSAMLib.imaging.reading import read_image
-from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.io.folders import image_name, images_in
+from StrokeSAMLib.io.reading import read_image
 
-# A mask may tell more than lesions apart; a scan has hundreds of values.
+# A mask may have a label for each lesion; a scan has hundreds of values.
 _MOST_LABELS = 50
 
 
 def evaluate(
     reference: Path, prediction: Path, tolerance_mm: float = 2.0, monitor: Monitor | None = None
 ) -> list[CaseMetrics]:
-    """Measure one pair of mask files, or two folders whose files answer each other by name (suffixes may differ).
+    """Measure one pair of mask files, or all pairs in two folders. Every voxel that is not 0 is lesion.
 
-    A voxel that is not 0 is lesion.
+    Args:
+        reference: the reference mask, or a folder of them.
+        prediction: the predicted mask, or a folder of them with the same names; the suffixes may differ.
+        tolerance_mm: tolerance of the normalised surface Dice.
+        monitor: for progress and cancellation.
+
+    Returns:
+        The metrics of the cases, sorted by name.
 
     Raises:
-        InputError: a file without its partner, masks on different grids, or an image that is no mask.
+        InputError: a file without its partner, masks on different grids, or an image that is not a mask.
     """
     monitor = monitor or Monitor()
     pairs = _pairs(Path(reference), Path(prediction))
     cases = []
-    for count, (name, first, second) in enumerate(pairs):
+    for count, (name, reference_file, predicted_file) in enumerate(pairs):
         monitor.step(count / len(pairs), f"measuring {name}")
-        cases.append(_evaluate_pair(name, first, second, tolerance_mm))
+        cases.append(_evaluate_pair(name, reference_file, predicted_file, tolerance_mm))
     return cases
 
 
 def summarise(cases: list[CaseMetrics]) -> dict[str, dict[str, float]]:
-    """Mean, sd, median and n of every metric over the cases that have it (see `CaseMetrics.hd95`)."""
+    """Mean, sd, median and n of every metric, over the cases in which it has a value (see `CaseMetrics`)."""
     summary = {}
     for field in dataclasses.fields(CaseMetrics)[1:]:
         values = [value for case in cases if not math.isnan(value := getattr(case, field.name))]
@@ -56,40 +63,41 @@ def summarise(cases: list[CaseMetrics]) -> dict[str, dict[str, float]]:
 
 
 def _pairs(reference: Path, prediction: Path) -> list[tuple[str, Path, Path]]:
+    """The name, reference file and predicted file of each case."""
     if is_folder(reference) != is_folder(prediction):
         raise InputError(f"{reference} and {prediction}: give two files or two folders")
     if not is_folder(reference):
         return [(image_name(prediction), reference, prediction)]
     references, predictions = images_in(reference), images_in(prediction)
-    for folder, lone in (
+    for folder, missing in (
         (prediction, sorted(references.keys() - predictions.keys())),
         (reference, sorted(predictions.keys() - references.keys())),
     ):
-        if lone:
-            more = f" and {len(lone) - 3} more" if len(lone) > 3 else ""
-            raise InputError(f"{folder}: no file for {', '.join(lone[:3])}{more}")
+        if missing:
+            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+            raise InputError(f"{folder}: no file for {', '.join(missing[:3])}{more}")
     return [(name, references[name], predictions[name]) for name in sorted(references)]
 
 
 def _evaluate_pair(name: str, reference: Path, prediction: Path, tolerance_mm: float) -> CaseMetrics:
     first, second = read_image(reference), read_image(prediction)
     if not same_grid(first, second):
-        raise InputError(f"{prediction}: lies on another grid than {reference} ({_grid_difference(first, second)})")
+        raise InputError(f"{prediction}: its grid is not that of {reference} ({_grid_difference(first, second)})")
     masks = _mask(first, reference), _mask(second, prediction)
     return case_metrics(*masks, array_spacing(first), tolerance_mm, name)
 
 
 def _grid_difference(first: sitk.Image, second: sitk.Image) -> str:
-    for what in ("Size", "Spacing", "Origin", "Direction"):
-        values = [getattr(image, f"Get{what}")() for image in (first, second)]
-        if values[0] != values[1] and not (what != "Size" and np.allclose(*values, rtol=0, atol=1e-3)):
+    for part in ("Size", "Spacing", "Origin", "Direction"):
+        values = [getattr(image, f"Get{part}")() for image in (first, second)]
+        if values[0] != values[1] and not (part != "Size" and np.allclose(*values, rtol=0, atol=1e-3)):
             texts = [" × ".join(f"{v:g}" for v in value) for value in values]
-            return f"{what.lower()} {texts[1]} instead of {texts[0]}"
+            return f"{part.lower()} {texts[1]} instead of {texts[0]}"
     return "geometry"
 
 
 def _mask(image: sitk.Image, path: Path) -> np.ndarray:
-    """Bool (k, j, i): what is not 0."""
+    """The voxels that are not 0, bool (k, j, i); `path` is for the error about an image that is not a mask."""
     array = sitk.GetArrayFromImage(image)
     if array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
         raise InputError(f"{path}: not a mask: it has values between whole numbers")

@@ -1,4 +1,4 @@
-"""The metrics of one case. Distances by DeepMind's surface-distance (surfel-weighted, in mm)."""
+"""The metrics of one case. Distances are from DeepMind's surface-distance (surfel-weighted, in mm)."""
 
 from __future__ import annotations
 
@@ -8,25 +8,28 @@ from types import ModuleType
 
 import numpy as np
 
-from StrokeSAMLib.errors import missing_packages
+from StrokeSAMLib.core.errors import missing_extra
 from StrokeSAMLib.evaluation.lesions import detect_lesions
 from StrokeSAMLib.imaging.geometry import Spacing
+from StrokeSAMLib.imaging.overlap import dice
 
 
 @dataclass(frozen=True)
 class CaseMetrics:
-    """A prediction against its reference.
+    """The metrics of a prediction and its reference.
 
-    Where both masks are empty the prediction is perfect: DSC, NSD and F1 are 1, HD95 is 0. Where only one is empty
-    DSC, NSD and F1 are 0, and HD95 has no value (NaN; an empty cell in a table): no distance is far enough for a
-    surface that is not there, and any number put in its place would decide the cohort's mean.
+    If both masks are empty, the prediction is perfect: DSC, NSD and F1 are 1, HD95 is 0. If only one is empty, DSC,
+    NSD and F1 are 0, and HD95 has no value (NaN; an empty cell in a table). There is no distance to a missing
+    surface, and any substitute would determine the cohort's mean.
 
     Attributes:
-        case: its name.
+        case: name of the case.
         dsc: Dice similarity coefficient, 0…1.
         nsd: normalised surface Dice at the tolerance, 0…1.
         hd95: 95th percentile of the surface distances, the greater of both directions, mm.
+        reference_ml, prediction_ml: volumes.
         volume_difference_ml: absolute difference of the volumes.
+        lesion_f1, reference_lesions, predicted_lesions, found_lesions, true_lesions: see `LesionDetection`.
     """
 
     case: str
@@ -43,21 +46,16 @@ class CaseMetrics:
     true_lesions: int
 
 
-def dice(reference: np.ndarray, prediction: np.ndarray) -> float:
-    """2|A∩B| / (|A|+|B|) of two bool arrays; 1 where both are empty."""
-    total = np.count_nonzero(reference) + np.count_nonzero(prediction)
-    return 2 * np.count_nonzero(reference & prediction) / total if total else 1.0
-
-
 def case_metrics(
     reference: np.ndarray, prediction: np.ndarray, spacing: Spacing, tolerance_mm: float = 2.0, case: str = ""
 ) -> CaseMetrics:
-    """All metrics of two bool masks.
+    """Compute all metrics of two bool masks.
 
     Args:
         reference, prediction: (k, j, i), of one shape.
-        spacing: voxel spacing in the same order (k, j, i), mm. SimpleITK's own is (x, y, z): reverse it.
-        tolerance_mm: of the NSD.
+        spacing: voxel spacing in the same order (k, j, i), mm. SimpleITK's order is (x, y, z): reverse it.
+        tolerance_mm: tolerance of the NSD.
+        case: name of the case.
     """
     nsd, hd95 = _surface_metrics(reference, prediction, spacing, tolerance_mm)
     ml = math.prod(spacing) / 1000
@@ -88,7 +86,7 @@ def _surface_metrics(
     if not reference.any() or not prediction.any():
         return 0.0, math.nan
     library = _surface_distance()
-    # The library looks only inside the bounding box of both masks itself.
+    # The library crops to the bounding box of both masks itself.
     distances = library.compute_surface_distances(reference, prediction, spacing)
     return (
         float(library.compute_surface_dice_at_tolerance(distances, tolerance_mm)),
@@ -100,5 +98,5 @@ def _surface_distance() -> ModuleType:
     try:
         import surface_distance
     except ImportError:
-        raise missing_packages("evaluation", "evaluation") from None
+        raise missing_extra("evaluation", "evaluation") from None
     return surface_distance

@@ -7,18 +7,20 @@ import dataclasses
 import math
 from pathlib import Path
 
+from StrokeSAMLib.core.files import atomic_write
 from StrokeSAMLib.evaluation.cohort import summarise
 from StrokeSAMLib.evaluation.metrics import CaseMetrics
-from StrokeSAMLib.files import replacing
 
 COLUMNS = [field.name for field in dataclasses.fields(CaseMetrics)]
 STATISTICS = ("mean", "sd", "median", "n")
 
 
 def write_csv(cases: list[CaseMetrics], path: Path) -> None:
-    """Write a row a case, then a row for each of `STATISTICS` where there are several cases; an empty cell has no
-    value."""
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+    """Write a row for each case and, if there are several cases, a row for each of `STATISTICS`.
+
+    A metric without a value (NaN) is an empty cell.
+    """
+    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream)
         table.writerow(COLUMNS)
         table.writerows([_cell(value) for value in dataclasses.astuple(case)] for case in cases)

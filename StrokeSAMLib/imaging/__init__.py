@@ -1,1 +1,1 @@
-"""Pure functions on images: SimpleITK images in and out, LPS and millimetres; arrays are (k, j, i)."""
+"""Functions on images and arrays. Images are SimpleITK images in LPS and millimetres; arrays are (k, j, i)."""

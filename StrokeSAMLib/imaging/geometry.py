@@ -1,4 +1,4 @@
-"""Grids: bringing images to a common orientation, a coarser grid, or another image's grid."""
+"""Grids of images: canonical axes, coarser grids, and resampling onto the grid of another image."""
 
 from __future__ import annotations
 
@@ -11,34 +11,38 @@ Spacing = tuple[float, float, float]
 
 
 def canonical(image: sitk.Image) -> sitk.Image:
-    """`image` with its axes permuted and flipped so that i, j, k run as nearly as they can to L, P and S.
+    """`image` with its axes permuted and flipped so that i, j and k run nearest to L, P and S.
 
-    No voxel is interpolated; an oblique image stays oblique.
+    No voxel is interpolated. An oblique image stays oblique.
     """
     return sitk.DICOMOrient(image, "LPS")
 
 
 def array_spacing(image: sitk.Image) -> Spacing:
-    """Voxel spacing in the order of the array's axes (k, j, i), mm."""
+    """The voxel spacing in the order of the array's axes (k, j, i), mm."""
     return tuple(reversed(image.GetSpacing()))
 
 
 def voxel_volume_ml(image: sitk.Image) -> float:
-    """Volume of one voxel, millilitres."""
+    """The volume of one voxel, ml."""
     return float(np.prod(image.GetSpacing())) / 1000
 
 
-def like(array: np.ndarray, image: sitk.Image) -> sitk.Image:
-    """An image of `array` (k, j, i) on the grid of `image`; booleans become UInt8."""
-    made = sitk.GetImageFromArray(array.astype(np.uint8) if array.dtype == bool else array)
-    made.CopyInformation(image)
-    return made
+def image_like(array: np.ndarray, image: sitk.Image) -> sitk.Image:
+    """An image of `array` (k, j, i) on the grid of `image`. A bool array becomes UInt8."""
+    result = sitk.GetImageFromArray(array.astype(np.uint8) if array.dtype == bool else array)
+    result.CopyInformation(image)
+    return result
 
 
 def shrink(image: sitk.Image, least_mm: Spacing) -> sitk.Image:
-    """`image` averaged over whole blocks of voxels until its spacing (x, y, z) is near, but not above, `least_mm`.
+    """Average `image` over whole blocks of voxels, so that its spacing is near `least_mm` and not above it.
 
-    An axis already coarser stays as it is. Averaging, not picking, lowers the noise as a thicker slice would.
+    An axis with a coarser spacing stays as it is. The average lowers the noise as a thicker slice would.
+
+    Args:
+        image: any scalar type.
+        least_mm: spacing (x, y, z), mm.
     """
     factors = [max(1, int(least / spacing + 1e-3)) for least, spacing in zip(least_mm, image.GetSpacing(), strict=True)]
     factors = [min(factor, size) for factor, size in zip(factors, image.GetSize(), strict=True)]
@@ -46,10 +50,12 @@ def shrink(image: sitk.Image, least_mm: Spacing) -> sitk.Image:
 
 
 def cubic_grid(image: sitk.Image, spacing_mm: float, multiple: int = 1) -> sitk.Image:
-    """An empty image, UInt8, of cubic voxels with the axes and the middle of `image`, which it covers.
+    """An empty image (UInt8) of cubic voxels that covers `image` and has its axes and its middle.
 
     Args:
-        multiple: every side is a multiple of so many voxels.
+        image: gives the extent; its voxels are not read.
+        spacing_mm: side of a voxel, mm.
+        multiple: the number of voxels of each side is a multiple of this.
     """
     extent = np.asarray(image.GetSize()) * np.asarray(image.GetSpacing())
     size = np.maximum(np.ceil(extent / (spacing_mm * multiple)), 1).astype(int) * multiple
@@ -65,18 +71,18 @@ def cubic_grid(image: sitk.Image, spacing_mm: float, multiple: int = 1) -> sitk.
 def resample_like(
     image: sitk.Image, reference: sitk.Image, interpolator: int = sitk.sitkLinear, outside: float = 0.0
 ) -> sitk.Image:
-    """`image` on the grid of `reference`; voxels beyond `image` hold `outside`."""
+    """`image` on the grid of `reference`, with its own pixel type. Voxels beyond `image` have the value `outside`."""
     return sitk.Resample(image, reference, sitk.Transform(), interpolator, outside, image.GetPixelID())
 
 
 @dataclass(frozen=True)
 class Patch:
-    """The part of a mask that holds something.
+    """The bounding box of a mask, cut out of the mask.
 
     Attributes:
-        image: UInt8, in its place; one voxel where the mask is empty.
+        image: UInt8, with its own origin; one voxel where the mask is empty.
         start: index (i, j, k) of its first voxel in the mask.
-        size: of the whole mask.
+        size: size (i, j, k) of the mask.
     """
 
     image: sitk.Image
@@ -85,30 +91,31 @@ class Patch:
 
 
 def patch_of(mask: sitk.Image) -> Patch:
-    """The smallest box of voxels around what is not 0."""
+    """Cut out the smallest box that holds all voxels of `mask` that are not 0."""
     voxels = sitk.GetArrayViewFromImage(mask)
     box = [slice(0, 1)] * 3
     for axis in range(3):
-        # Each axis narrows what the next has to be searched in.
-        found = np.flatnonzero(voxels[tuple(box[:axis])].any(axis=tuple(n for n in range(3) if n != axis)))
-        if len(found) == 0:
+        # Each axis narrows the part of the array that the next one searches.
+        filled = np.flatnonzero(voxels[tuple(box[:axis])].any(axis=tuple(n for n in range(3) if n != axis)))
+        if len(filled) == 0:
             break
-        box[axis] = slice(int(found[0]), int(found[-1]) + 1)
+        box[axis] = slice(int(filled[0]), int(filled[-1]) + 1)
     cut = mask[box[2], box[1], box[0]]
-    return Patch(sitk.Cast(cut, sitk.sitkUInt8), tuple(part.start for part in reversed(box)), mask.GetSize())
+    start = box[2].start, box[1].start, box[0].start
+    return Patch(sitk.Cast(cut, sitk.sitkUInt8), start, mask.GetSize())
 
 
 def mask_like(mask: sitk.Image, reference: sitk.Image) -> sitk.Image:
-    """`mask` (0 or 1) on the grid of `reference`, UInt8, its outline interpolated rather than stepped."""
+    """`mask` (0 or 1) on the grid of `reference`, UInt8. Its outline is interpolated linearly."""
     if same_grid(mask, reference):
         return sitk.Cast(mask, sitk.sitkUInt8)
-    # In 200 steps of a byte: a finer type would cost four times the memory on a scan of 700 slices.
+    # 200 steps fit into a byte. A float type would take four times the memory on a scan of 700 slices.
     steps = sitk.Cast(mask, sitk.sitkUInt8) * 200
     return sitk.BinaryThreshold(resample_like(steps, reference), 100, 255)
 
 
 def same_grid(first: sitk.Image, second: sitk.Image, tolerance: float = 1e-3) -> bool:
-    """Whether both images have the same size and, to `tolerance` (mm, or cosine), the same geometry."""
+    """True where both images have the same size and, within `tolerance` (mm, or cosine), the same geometry."""
     return first.GetSize() == second.GetSize() and all(
         np.allclose(a, b, rtol=0, atol=tolerance)
         for a, b in (
@@ -119,10 +126,16 @@ def same_grid(first: sitk.Image, second: sitk.Image, tolerance: float = 1e-3) ->
     )
 
 
-def overlap(image: sitk.Image, reference: sitk.Image, inside: np.ndarray) -> float:
-    """The part of the voxels `inside` (k, j, i) of `reference` that lie within the extent of `image`, 0…1."""
-    covered = sitk.Image(image.GetSize(), sitk.sitkUInt8) + 1
-    covered.CopyInformation(image)
-    there = sitk.GetArrayFromImage(resample_like(covered, reference, sitk.sitkNearestNeighbor))
+def coverage(image: sitk.Image, reference: sitk.Image, inside: np.ndarray) -> float:
+    """The part of a mask that lies within the extent of `image`, 0…1; 0 for an empty mask.
+
+    Args:
+        image: its voxels are not read.
+        reference: the image that has the grid of the mask.
+        inside: the mask, bool (k, j, i).
+    """
+    extent = sitk.Image(image.GetSize(), sitk.sitkUInt8) + 1
+    extent.CopyInformation(image)
+    covered = sitk.GetArrayFromImage(resample_like(extent, reference, sitk.sitkNearestNeighbor))
     count = np.count_nonzero(inside)
-    return float(np.count_nonzero(there[inside]) / count) if count else 0.0
+    return float(np.count_nonzero(covered[inside]) / count) if count else 0.0

@@ -1,4 +1,4 @@
-"""Binary morphology in millimetres, on arrays (k, j, i) with their spacing in the same order."""
+"""Smoothing and binary morphology in millimetres, on arrays (k, j, i) with their spacing in the same order."""
 
 from __future__ import annotations
 
@@ -8,20 +8,32 @@ import scipy.ndimage as ndi
 from StrokeSAMLib.imaging.geometry import Spacing
 
 # 26-connectivity: voxels that share a face, an edge or a corner are one component.
-FULL = np.ones((3, 3, 3), bool)
-# Of a probability in which one can be sure: see the method `ncct-unet` in docs/methods.md.
+CONNECTIVITY_26 = np.ones((3, 3, 3), bool)
+# The probability of a sure voxel: see the method `ncct-unet` in docs/methods.md.
 _SURE = 0.99
 
 
 def gaussian(array: np.ndarray, sigma_mm: float, spacing: Spacing) -> np.ndarray:
-    """Gaussian smoothing with a standard deviation in mm; edges are mirrored."""
+    """Smooth `array` (k, j, i) by a Gaussian.
+
+    Args:
+        array: any float type. Its edges are mirrored.
+        sigma_mm: standard deviation, mm.
+        spacing: (k, j, i), mm.
+    """
     return ndi.gaussian_filter(array, [sigma_mm / step for step in spacing], truncate=3.0)
 
 
 def masked_gaussian(array: np.ndarray, mask: np.ndarray, sigma_mm: float, spacing: Spacing) -> np.ndarray:
-    """Gaussian mean of the voxels in `mask` only (normalised convolution, Knutsson and Westin 1993).
+    """The Gaussian mean of the voxels in `mask` (normalised convolution, Knutsson and Westin 1993).
 
-    Where fewer than a hundredth of the weights are in the mask the value is the mask's own mean.
+    A voxel with less than a hundredth of its weights in the mask gets the mean of the whole mask.
+
+    Args:
+        array: values (k, j, i).
+        mask: bool (k, j, i).
+        sigma_mm: standard deviation, mm.
+        spacing: (k, j, i), mm.
     """
     weights = gaussian(mask.astype(np.float32), sigma_mm, spacing)
     level = float(array[mask].mean()) if mask.any() else 0.0
@@ -30,29 +42,31 @@ def masked_gaussian(array: np.ndarray, mask: np.ndarray, sigma_mm: float, spacin
 
 
 def depth(mask: np.ndarray, spacing: Spacing) -> np.ndarray:
-    """Distance of every voxel of `mask` from the nearest voxel outside it, mm; 0 outside. Edges of the array are
-    not outside."""
-    found = np.zeros(mask.shape)
+    """The distance of every voxel of `mask` from the nearest voxel outside it, mm; 0 outside.
+
+    The edges of the array do not count as outside.
+    """
+    distance = np.zeros(mask.shape)
     box = box_around(mask, 0.0, spacing)
-    found[box] = ndi.distance_transform_edt(mask[box], sampling=spacing)
-    return found
+    distance[box] = ndi.distance_transform_edt(mask[box], sampling=spacing)
+    return distance
 
 
 def erode(mask: np.ndarray, radius_mm: float, spacing: Spacing) -> np.ndarray:
-    """The voxels of `mask` farther than `radius_mm` from its outside."""
+    """The voxels of `mask` that are farther than `radius_mm` from the nearest voxel outside it."""
     return depth(mask, spacing) > radius_mm
 
 
 def dilate(mask: np.ndarray, radius_mm: float, spacing: Spacing) -> np.ndarray:
     """The voxels within `radius_mm` of `mask`."""
-    found = np.zeros(mask.shape, bool)
+    dilated = np.zeros(mask.shape, bool)
     box = box_around(mask, radius_mm, spacing)
-    found[box] = ndi.distance_transform_edt(~mask[box], sampling=spacing) <= radius_mm
-    return found
+    dilated[box] = ndi.distance_transform_edt(~mask[box], sampling=spacing) <= radius_mm
+    return dilated
 
 
 def close(mask: np.ndarray, radius_mm: float, spacing: Spacing) -> np.ndarray:
-    """Morphological closing; the array's edges do not eat into the mask."""
+    """The morphological closing of `mask`. Voxels of the mask at the edges of the array stay."""
     return erode(dilate(mask, radius_mm, spacing), radius_mm, spacing) | mask
 
 
@@ -67,16 +81,20 @@ def fill_holes(mask: np.ndarray, axes: tuple[int, ...] = (0,)) -> np.ndarray:
 
 
 def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
-    """The smallest box of an array that holds all of `mask`, bool (k, j, i), which is not empty."""
+    """The smallest box that holds all of `mask`, bool (k, j, i).
+
+    Raises:
+        IndexError: the mask is empty.
+    """
     spans = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
     return tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans)
 
 
 def box_around(mask: np.ndarray, margin_mm: float, spacing: Spacing) -> tuple[slice, ...]:
-    """The box of an array that holds `mask`, all within `margin_mm` of it, and a voxel more, as far as the array goes.
+    """The bounding box of `mask` with a margin of `margin_mm` and one voxel more, cut at the edges of the array.
 
-    What a distance transform finds in this box is what it would find in the whole array. Of an empty mask the box is
-    empty.
+    A distance transform up to `margin_mm` gives the same in this box as in the whole array. The box of an empty mask
+    is empty.
     """
     if not mask.any():
         return (slice(0, 0),) * mask.ndim
@@ -87,7 +105,7 @@ def box_around(mask: np.ndarray, margin_mm: float, spacing: Spacing) -> tuple[sl
 
 
 def largest_component(mask: np.ndarray) -> np.ndarray:
-    """The largest face-connected component of `mask`; empty when `mask` is."""
+    """The largest face-connected component of `mask`; empty where the mask is empty."""
     labels, count = ndi.label(mask)
     if count == 0:
         return mask.copy()
@@ -97,8 +115,8 @@ def largest_component(mask: np.ndarray) -> np.ndarray:
 
 
 def hysteresis(seeds: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-    """The components (26-connected) of `allowed` that hold at least one voxel of `seeds`."""
-    labels, count = ndi.label(allowed, structure=FULL)
+    """The 26-connected components of `allowed` that hold at least one voxel of `seeds`."""
+    labels, count = ndi.label(allowed, structure=CONNECTIVITY_26)
     keep = np.zeros(count + 1, bool)
     keep[np.unique(labels[seeds & allowed])] = True
     keep[0] = False
@@ -106,8 +124,8 @@ def hysteresis(seeds: np.ndarray, allowed: np.ndarray) -> np.ndarray:
 
 
 def remove_small(mask: np.ndarray, least_voxels: float) -> np.ndarray:
-    """`mask` without its components (26-connected) of fewer than `least_voxels` voxels."""
-    labels, _ = ndi.label(mask, structure=FULL)
+    """`mask` without its 26-connected components of fewer than `least_voxels` voxels."""
+    labels, _ = ndi.label(mask, structure=CONNECTIVITY_26)
     keep = np.bincount(labels.ravel()) >= least_voxels
     keep[0] = False
     return keep[labels]
@@ -116,10 +134,19 @@ def remove_small(mask: np.ndarray, least_voxels: float) -> np.ndarray:
 def sure_components(
     probability: np.ndarray, threshold: float, least_voxels: float, least_sure: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The components (26-connected) of at least `least_voxels` voxels where `probability` reaches `threshold`: those
-    with at least `least_sure` voxels of a probability of 0.99 or more, and the others."""
+    """Split the 26-connected components where `probability` reaches `threshold` into sure and doubtful ones.
+
+    Args:
+        probability: (k, j, i), 0…1.
+        threshold: least probability of a component's voxels.
+        least_voxels: components with fewer voxels are dropped.
+        least_sure: a sure component has at least this many voxels with a probability of 0.99 or more.
+
+    Returns:
+        The sure components and the doubtful ones, bool (k, j, i).
+    """
     mask = probability >= threshold
-    labels, count = ndi.label(mask, structure=FULL)
+    labels, count = ndi.label(mask, structure=CONNECTIVITY_26)
     sizes, sure = (np.bincount(labels[part], minlength=count + 1) for part in (mask, mask & (probability >= _SURE)))
     large = sizes >= least_voxels
     large[0] = False

@@ -1,4 +1,4 @@
-"""Intensity before bytes: the window that turns CT numbers or MR signal into 8 bits, the same for every slice."""
+"""Window level and width: the range of CT numbers or MR signal that becomes 8 bits, the same for every slice."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from StrokeSAMLib.errors import OptionError
+from StrokeSAMLib.core.errors import OptionError
 
-# CT has air near −1000 HU; MR magnitude, and a CT that was windowed before, do not go below this.
+# CT has air near −1000 HU. The values of MR, and of a CT that was windowed before, stay above this.
 _CT_AIR = -300.0
 _MR_PERCENTILES = (0.5, 99.5)
 
 
 @dataclass(frozen=True)
 class Window:
-    """The values shown as black (0) and white (255).
+    """A display window.
+
+    Attributes:
+        low: the value that becomes black (0).
+        high: the value that becomes white (255).
 
     Raises:
         OptionError: `high` is not above `low`.
@@ -31,7 +35,7 @@ class Window:
 
     @classmethod
     def of_level(cls, level: float, width: float) -> Window:
-        """The window around `level`, `width` wide."""
+        """The window with this level (its middle) and width."""
         return cls(level - width / 2, level + width / 2)
 
 
@@ -40,10 +44,13 @@ STROKE = Window.of_level(40, 80)
 
 
 def default_window(image: sitk.Image) -> Window:
-    """The stroke window for CT, the identity for 8 bits, else the 0.5th to 99.5th percentile of what is not zero.
+    """The window that suits `image`.
+
+    It is the stroke window (level 40, width 80 HU) for CT, 0 to 255 for 8 bits, and the 0.5th to 99.5th percentile of
+    the values other than 0 for the rest.
 
     Args:
-        image: any scalar type; HU where it is a CT.
+        image: any scalar type; a CT in HU.
     """
     if image.GetPixelID() == sitk.sitkUInt8:
         return Window(0.0, 255.0)
@@ -60,13 +67,14 @@ def default_window(image: sitk.Image) -> Window:
 
 
 def to_bytes(image: sitk.Image, window: Window) -> np.ndarray:
-    """`image` as UInt8 (k, j, i), clipped to `window`; by slices, so that there is no float copy of the volume."""
+    """`image` as UInt8 (k, j, i), clipped to `window`."""
     array = sitk.GetArrayViewFromImage(image)
     if array.dtype == np.uint8 and (window.low, window.high) == (0.0, 255.0):
         return array.copy()
-    made = np.empty(array.shape, np.uint8)
+    result = np.empty(array.shape, np.uint8)
     scale = np.float32(255.0 / (window.high - window.low))
-    for plane, out in zip(array, made, strict=True):
+    # Slice by slice: a float copy of the volume would take four times its memory.
+    for plane, out in zip(array, result, strict=True):
         grey = (plane.astype(np.float32) - np.float32(window.low)) * scale
         out[...] = np.clip(np.nan_to_num(np.rint(grey)), 0, 255)
-    return made
+    return result

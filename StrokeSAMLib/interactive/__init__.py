@@ -1,6 +1,6 @@
-"""Prompts on slices become a segment in the volume: stacks, engines, propagation, sessions.
+"""Interactive segmentation: prompts on slices become a segment in the volume.
 
-The names are imported when they are first asked for: a list of the engines, which Slicer shows, needs no SimpleITK.
+The public names are imported on first use, so that Slicer can list the engines without SimpleITK.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from StrokeSAMLib.interactive.prompts import Box, Mask, Point, read_prompts
-    from StrokeSAMLib.interactive.propagation import Plan
+    from StrokeSAMLib.interactive.propagation import PropagationPlan
     from StrokeSAMLib.interactive.session import Session
 
-__all__ = ["Box", "Mask", "Plan", "Point", "Session", "read_prompts"]
+__all__ = ["Box", "Mask", "Point", "PropagationPlan", "Session", "read_prompts"]
 
 _MODULES = {
     **dict.fromkeys(("Box", "Mask", "Point", "read_prompts"), "prompts"),
-    "Plan": "propagation",
+    "PropagationPlan": "propagation",
     "Session": "session",
 }
 

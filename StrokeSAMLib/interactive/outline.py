@@ -1,4 +1,4 @@
-"""The outline of a mask, along the edges of its pixels: what is drawn is what is written."""
+"""The outline of a mask along the edges of its pixels, so that a view shows exactly the mask that is written."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import numpy as np
 
 
 def outline(mask: np.ndarray) -> np.ndarray:
-    """The edges between pixels in and out of `mask`, bool (row, column).
+    """The edges between pixels inside and outside `mask`, bool (row, column).
 
     Returns:
-        Float32 (n, 2, 2): (column, row) of either end; a pixel's centre is a whole number.
+        Float32 (n, 2, 2): (column, row) of both ends of each edge; pixel centres have whole numbers.
     """
     padded = np.pad(mask, 1)
     row, column = np.nonzero(padded[1:, 1:-1] != padded[:-1, 1:-1])
-    across = _edges(row, column, (1, 0))
+    horizontal = _edges(row, column, (1, 0))
     row, column = np.nonzero(padded[1:-1, 1:] != padded[1:-1, :-1])
-    return np.concatenate([across, _edges(row, column, (0, 1))])
+    return np.concatenate([horizontal, _edges(row, column, (0, 1))])
 
 
 def _edges(row: np.ndarray, column: np.ndarray, along: tuple[int, int]) -> np.ndarray:
-    """From the corner between the pixel and its neighbours before it, one pixel `along` (column, row)."""
+    """Edges of one pixel `along` (column, row), from the low corner of each pixel."""
     start = np.stack([column, row], axis=-1).astype(np.float32) - 0.5
-    return np.stack([start, start + np.float32(along)], axis=1)
+    return np.stack([start, start + np.asarray(along, np.float32)], axis=1)

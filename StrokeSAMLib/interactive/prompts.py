@@ -1,5 +1,6 @@
-"""Prompts in physical space, and their file.
+"""Prompts in physical space, and the file that lists them.
 
+The file is JSON, with positions in mm:
 ``{"space": "RAS"|"LPS", "prompts": [{"type": "point", "position": [x, y, z], "label": 1|0}, {"type": "box",
 "corners": [[x, y, z], [x, y, z]]}, {"type": "mask", "file": "…", "label": 1|0}]}``
 """
@@ -17,9 +18,9 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from StrokeSAMLib.errors import InputError
-from StrokeSAMLib.files import read_json
-from StrokeSAMLib.imaging.reading import read_image
+from StrokeSAMLib.core.errors import InputError
+from StrokeSAMLib.core.files import read_json
+from StrokeSAMLib.io.reading import read_image
 
 Position = tuple[float, float, float]
 _SPACES = ("RAS", "LPS")
@@ -27,7 +28,7 @@ _SPACES = ("RAS", "LPS")
 
 @dataclass(frozen=True)
 class Point:
-    """A click: `position` (LPS, mm) is in the object, or, not `positive`, is not."""
+    """A click at `position` (LPS, mm): in the object if `positive`, else outside it."""
 
     position: Position
     positive: bool = True
@@ -35,10 +36,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Box:
-    """A box given by two opposite corners (LPS, mm).
+    """A box with two opposite corners (LPS, mm).
 
-    Corners on one slice: a box on that slice. Corners on two: the box of the middle slice, and the slices that
-    the object spans.
+    Corners on one slice give a box on that slice. Corners on two slices give a box on the middle slice between them,
+    and the first and last slice of the object.
     """
 
     first: Position
@@ -47,14 +48,14 @@ class Box:
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """A mask, on whatever grid: the object's start, or, not `positive`, where the object is not."""
+    """A mask on any grid: the object as drawn if `positive`, else a region outside the object."""
 
     image: sitk.Image
     positive: bool = True
 
     @cached_property
     def packed(self) -> bytes:
-        """Which voxels are not 0, a bit each, compressed; kept, since every edit writes the whole session anew."""
+        """The voxels other than 0, one bit each, compressed. Cached, because each edit writes the whole session."""
         bits = np.packbits(sitk.GetArrayViewFromImage(self.image) != 0)
         return zlib.compress(bits.tobytes(), 9)
 
@@ -63,11 +64,11 @@ Prompt = Point | Box | Mask
 
 
 def read_prompts(path: Path) -> list[Prompt]:
-    """The prompts in a file.
+    """The prompts in a file; the files of masks are relative to its folder.
 
     Raises:
-        InputError: not JSON, of another form, an unknown space or type, a number that is not finite, or a mask's
-            file that cannot be read.
+        InputError: the file is not JSON or has another form, a space or type is unknown, a number is not finite, or
+            the file of a mask cannot be read.
     """
     document = read_json(path)
     try:
@@ -77,7 +78,11 @@ def read_prompts(path: Path) -> list[Prompt]:
 
 
 def prompts_from(document: Any, folder: Path = Path()) -> list[Prompt]:
-    """The prompts of a document as read from JSON; files are relative to `folder`."""
+    """The prompts in a JSON document; the files of masks are relative to `folder`.
+
+    Raises:
+        InputError: see `read_prompts`.
+    """
     if not isinstance(document, Mapping) or not isinstance(document.get("prompts"), list):
         raise InputError('no prompts: {"space": "RAS" or "LPS", "prompts": [...]} is needed')
     if document.get("space") not in _SPACES:
@@ -85,13 +90,13 @@ def prompts_from(document: Any, folder: Path = Path()) -> list[Prompt]:
     if not document["prompts"]:
         raise InputError("the list of prompts is empty")
     sign = -1.0 if document["space"] == "RAS" else 1.0
-    made = []
+    prompts = []
     for number, entry in enumerate(document["prompts"], 1):
         try:
-            made.append(_prompt(entry, sign, folder))
+            prompts.append(_prompt(entry, sign, folder))
         except InputError as error:
             raise InputError(f"prompt {number}: {error}") from None
-    return made
+    return prompts
 
 
 def _prompt(entry: Any, sign: float, folder: Path) -> Prompt:
@@ -118,8 +123,7 @@ def _label(entry: Mapping[str, Any]) -> bool:
 
 
 def _position(values: Any, sign: float) -> Position:
-    numbers = isinstance(values, list) and len(values) == 3 and all(_is_number(value) for value in values)
-    if not numbers:
+    if not (isinstance(values, list) and len(values) == 3 and all(_is_number(value) for value in values)):
         raise InputError(f"position {values!r} is not three finite numbers")
     x, y, z = (float(value) for value in values)
     return (sign * x, sign * y, z)
@@ -128,5 +132,5 @@ def _position(values: Any, sign: float) -> Position:
 def _is_number(value: Any) -> bool:
     try:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:  # a whole number beyond every float
+    except OverflowError:  # an integer too large for a float
         return False

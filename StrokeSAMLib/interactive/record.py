@@ -1,4 +1,4 @@
-"""A session as JSON, and back: what was done, on which volume, with what; enough to do it again exactly."""
+"""The record of a session as JSON: its volume, engine and actions, from which `replay` restores it exactly."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from StrokeSAMLib.errors import InputError
-from StrokeSAMLib.files import read_json, replacing
-from StrokeSAMLib.imaging.geometry import like
-from StrokeSAMLib.imaging.identity import volume_hash
+from StrokeSAMLib.core.errors import InputError
+from StrokeSAMLib.core.files import atomic_write, read_json
+from StrokeSAMLib.core.monitor import Monitor
+from StrokeSAMLib.core.version import __version__
+from StrokeSAMLib.imaging.geometry import image_like
 from StrokeSAMLib.imaging.windowing import Window
 from StrokeSAMLib.interactive.engines.base import Engine
 from StrokeSAMLib.interactive.engines.registry import load_engine
 from StrokeSAMLib.interactive.prompts import Box, Mask, Point, Prompt, prompts_from
 from StrokeSAMLib.interactive.session import Session
-from StrokeSAMLib.monitor import Monitor
-from StrokeSAMLib.version import __version__
+from StrokeSAMLib.io.volume_hash import volume_hash
 
 SCHEMA_VERSION = 1
-# What a document that is not of the form, or has numbers beyond all bounds, ends in.
-_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
-_FORM = ("schema_version", "volume", "engine", "plane", "window", "actions")
+# Errors that a document of the wrong form, or with numbers out of bounds, can raise.
+_DOCUMENT_ERRORS = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+_REQUIRED_KEYS = ("schema_version", "volume", "engine", "plane", "window", "actions")
 
 
-def document(session: Session) -> dict[str, Any]:
-    """The session as JSON: engine, volume's hash, plane, window, and every action that was not undone."""
+def to_document(session: Session) -> dict[str, Any]:
+    """The document of a session: engine, hash of the volume, plane, window, and all actions except undone ones."""
     encodings, stack = session.encodings, session.stack
     return {
         "schema_version": SCHEMA_VERSION,
@@ -40,130 +40,144 @@ def document(session: Session) -> dict[str, Any]:
         "engine": {"id": encodings.engine.id, **encodings.engine.describe()},
         "plane": stack.plane,
         "window": [stack.window.low, stack.window.high],
-        "actions": [_action(action) for action in session.actions()],
+        "actions": [_action_to_json(action) for action in session.actions()],
         "notice": "Research use only; not a medical device.",
     }
 
 
-def write_document(made: Mapping[str, Any], path: Path) -> None:
-    """Write the document, whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(made, indent=1, allow_nan=False) + "\n", "utf-8")
+def write_document(document: Mapping[str, Any], path: Path) -> None:
+    """Write the document to a file; an error leaves no partial file."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", "utf-8")
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """The document in a file.
+    """Read the document of a session from a file.
 
     Raises:
-        InputError: it cannot be read, or is no session.
+        InputError: the file cannot be read, or is not the document of a session.
     """
-    made = read_json(path)
+    document = read_json(path)
     try:
-        return check_document(made)
+        return check_document(document)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def check_document(made: Any) -> dict[str, Any]:
-    """`made`, if it has the form of a session's document.
+def check_document(document: Any) -> dict[str, Any]:
+    """Check that a value has the form of a session's document, and return it.
 
     Raises:
-        InputError: it has not.
+        InputError: a key is missing, or the schema version is another.
     """
-    missing = [key for key in _FORM if not isinstance(made, dict) or key not in made]
+    missing = [key for key in _REQUIRED_KEYS if not isinstance(document, dict) or key not in document]
     if missing:
         raise InputError(f"not a session: {missing[0]} is missing")
-    if made["schema_version"] != SCHEMA_VERSION:
-        raise InputError(f"of version {made['schema_version']}; this StrokeSAM reads {SCHEMA_VERSION}")
-    return made
+    if document["schema_version"] != SCHEMA_VERSION:
+        raise InputError(
+            f"the session has schema version {document['schema_version']}; this StrokeSAM reads {SCHEMA_VERSION}"
+        )
+    return document
 
 
-def prompts_of(made: Mapping[str, Any]) -> dict[int, Prompt]:
-    """The prompts by number that a document ends with, without doing anything again.
+def prompts_of(document: Mapping[str, Any]) -> dict[int, Prompt]:
+    """The prompts by number after the last action of a document, read without a replay.
 
     Raises:
-        InputError: it cannot be followed.
+        InputError: an action cannot be read.
     """
     prompts: dict[int, Prompt] = {}
     try:
-        for action in map(_action_back, made["actions"]):
+        for action in map(_action_from_json, document["actions"]):
             if action["do"] in ("add", "change"):
                 prompts[int(action["number"])] = action["prompt"]
             elif action["do"] == "remove":
                 del prompts[int(action["number"])]
-    except _DAMAGE as error:
-        raise InputError(f"session: cannot be followed: {type(error).__name__}: {error}") from None
+    except _DOCUMENT_ERRORS as error:
+        raise _unreadable(error) from None
     return prompts
 
 
 def replay(
-    made: Mapping[str, Any],
+    document: Mapping[str, Any],
     image: sitk.Image,
     weights: Path | None = None,
     device: str = "auto",
     monitor: Monitor | None = None,
     load: Callable[..., Engine] | None = None,
 ) -> Session:
-    """The session of a document, done again on `image`; it can be gone on with, and undone.
+    """Repeat the actions of a document on `image`.
 
     Args:
-        load: gives the engine, in the place of `load_engine`.
+        document: see `to_document`.
+        image: the volume of the session.
+        weights: checkpoint of the engine; by default from the store.
+        device: "auto", "cpu", "cuda" or "mps".
+        monitor: progress, and cancellation.
+        load: function that returns the engine; by default `load_engine`.
+
+    Returns:
+        The session, which can be continued and undone.
 
     Raises:
-        InputError: another volume, other weights, or a document that cannot be followed.
+        InputError: the volume or the weights are not those of the session, or an action cannot be repeated.
     """
     monitor = monitor or Monitor()
     try:
-        _check_volume(image, made["volume"].get("sha256"))
-        engine = dict(made["engine"])
-        checksum = engine.pop("weights", None)
-        loaded = (load or load_engine)(engine.pop("id"), weights, device, engine)
-        session = Session(image, loaded, **made["plane"], window=Window(*made["window"]))
+        _check_volume(image, document["volume"].get("sha256"))
+        settings = dict(document["engine"])
+        checksum = settings.pop("weights", None)
+        engine = (load or load_engine)(settings.pop("id"), weights, device, settings)
+        session = Session(image, engine, **document["plane"], window=Window(*document["window"]))
         _check_weights(session, checksum)
-        for number, action in enumerate(made["actions"]):
-            monitor.step(number / len(made["actions"]), str(action["do"]))
-            session.repeat(_action_back(action), Monitor(cancel=monitor.cancel_event))
-    except _DAMAGE as error:
-        raise InputError(f"session: cannot be followed: {type(error).__name__}: {error}") from None
+        for number, action in enumerate(document["actions"]):
+            monitor.step(number / len(document["actions"]), str(action["do"]))
+            session.repeat(_action_from_json(action), Monitor(cancel=monitor.cancel_event))
+    except _DOCUMENT_ERRORS as error:
+        raise _unreadable(error) from None
     return session
 
 
-def _check_volume(image: sitk.Image, wanted: str | None) -> None:
+def _unreadable(error: Exception) -> InputError:
+    return InputError(f"session: its actions cannot be repeated: {type(error).__name__}: {error}")
+
+
+def _check_volume(image: sitk.Image, expected: str | None) -> None:
     found = volume_hash(image)
-    if found != wanted:
-        raise InputError(f"volume: not the one of the session: its hash is {found}, the session's is {wanted}")
+    if found != expected:
+        raise InputError(f"volume: not the volume of the session: its hash is {found}, the session's is {expected}")
 
 
-def _check_weights(session: Session, checksum: str | None) -> None:
+def _check_weights(session: Session, expected: str | None) -> None:
     found = session.encodings.engine.describe().get("weights")
-    if found != checksum:
-        raise InputError(f"weights: not those of the session: their hash is {found}, the session's is {checksum}")
+    if found != expected:
+        raise InputError(f"weights: not the weights of the session: their hash is {found}, the session's is {expected}")
 
 
-def _action(action: Mapping[str, Any]) -> dict[str, Any]:
-    return {**action, "prompt": _prompt(action["prompt"])} if "prompt" in action else dict(action)
+def _action_to_json(action: Mapping[str, Any]) -> dict[str, Any]:
+    return {**action, "prompt": _prompt_to_json(action["prompt"])} if "prompt" in action else dict(action)
 
 
-def _action_back(action: Mapping[str, Any]) -> dict[str, Any]:
-    return {**action, "prompt": _prompt_back(action["prompt"])} if "prompt" in action else dict(action)
+def _action_from_json(action: Mapping[str, Any]) -> dict[str, Any]:
+    return {**action, "prompt": _prompt_from_json(action["prompt"])} if "prompt" in action else dict(action)
 
 
-def _prompt(prompt: Prompt) -> dict[str, Any]:
+def _prompt_to_json(prompt: Prompt) -> dict[str, Any]:
     if isinstance(prompt, Point):
         return {"type": "point", "position": list(prompt.position), "label": int(prompt.positive)}
     if isinstance(prompt, Box):
         return {"type": "box", "corners": [list(prompt.first), list(prompt.second)]}
-    return {"type": "mask", "label": int(prompt.positive), **_voxels(prompt)}
+    return {"type": "mask", "label": int(prompt.positive), **_voxels_to_json(prompt)}
 
 
-def _prompt_back(entry: Mapping[str, Any]) -> Prompt:
+def _prompt_from_json(entry: Mapping[str, Any]) -> Prompt:
     if entry.get("type") == "mask":
-        return Mask(_image(entry), bool(entry["label"]))
+        return Mask(_voxels_from_json(entry), bool(entry["label"]))
     return prompts_from({"space": "LPS", "prompts": [entry]})[0]
 
 
-def _voxels(mask: Mask) -> dict[str, Any]:
-    """A mask as text."""
+def _voxels_to_json(mask: Mask) -> dict[str, Any]:
+    """The grid of a mask, and its packed voxels as text."""
     image = mask.image
     return {
         "size": list(image.GetSize()),
@@ -174,15 +188,15 @@ def _voxels(mask: Mask) -> dict[str, Any]:
     }
 
 
-def _image(entry: Mapping[str, Any]) -> sitk.Image:
+def _voxels_from_json(entry: Mapping[str, Any]) -> sitk.Image:
     size = [int(n) for n in entry["size"]]
     count = int(np.prod(size))
     unpacker = zlib.decompressobj()
-    # No more than the size says: a small file must not grow without bound.
+    # No more bytes than the size needs: a small file must not unpack without bound.
     packed = unpacker.decompress(base64.b64decode(entry["bits"], validate=True), (count + 7) // 8)
     grid = sitk.Image(size, sitk.sitkUInt8)
     grid.SetSpacing(entry["spacing"])
     grid.SetOrigin(entry["origin"])
     grid.SetDirection(entry["direction"])
     bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=count)
-    return like(bits.reshape(size[::-1]), grid)
+    return image_like(bits.reshape(size[::-1]), grid)

@@ -1,4 +1,4 @@
-"""A session: prompts on one object in one volume, their masks, and what was propagated from them."""
+"""A session: the prompts on one object in one volume, and the masks predicted and propagated from them."""
 
 from __future__ import annotations
 
@@ -7,36 +7,37 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import SimpleITK as sitk
 
-from StrokeSAMLib.errors import Cancelled, InputError, OptionError
-from StrokeSAMLib.imaging.checks import check_scalar
+from StrokeSAMLib.core.errors import Cancelled, InputError, OptionError
+from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.imaging.windowing import Window
-from StrokeSAMLib.interactive.cache import FeatureCache
-from StrokeSAMLib.interactive.encodings import Encodings
-from StrokeSAMLib.interactive.engines.base import Answer, Bank, Context, Engine
+from StrokeSAMLib.interactive.engines.base import Engine, MemoryBank, Prediction, PropagationContext, TrackingEngine
 from StrokeSAMLib.interactive.engines.registry import load_engine
+from StrokeSAMLib.interactive.features.cache import FeatureCache
+from StrokeSAMLib.interactive.features.encodings import Encodings
 from StrokeSAMLib.interactive.prompts import Box, Mask, Point, Prompt
-from StrokeSAMLib.interactive.propagation import Plan, propagate, resumes
-from StrokeSAMLib.interactive.slices import Placed, on_slice, place
-from StrokeSAMLib.interactive.stack import SliceStack, slice_axis, stack_along, stack_along_axis
-from StrokeSAMLib.interactive.state import History, State
-from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.interactive.propagation import PropagationPlan, can_resume, propagate
+from StrokeSAMLib.interactive.session_state import History, SessionState
+from StrokeSAMLib.interactive.slice_prompts import PlacedPrompt, place_prompt, prompts_on_slice
+from StrokeSAMLib.interactive.slice_stack import SliceStack, slice_axis, stack_along, stack_along_axis
+from StrokeSAMLib.io.image_checks import check_scalar
 
-SliceSeen = Callable[[int, np.ndarray], None]
+# Called with the number of a slice and its mask, bool (row, column).
+OnSlice = Callable[[int, np.ndarray], None]
 
 
 class Session:
-    """Prompts in, masks out.
+    """Prompts on one object in one volume, and the masks predicted from them.
 
-    Every action makes a new state, which can be undone. An action that cannot be carried out raises, and leaves the
-    session as it was. Not thread-safe, but for `encodings`, which the background fills.
+    Each action can be undone. An action that raises an error leaves the session as it was. Not thread-safe, except for
+    `encodings`, which a background thread fills.
 
     Attributes:
-        encodings: the encoded slices; share them with the sessions of other segments of the volume (`sibling`).
+        encodings: the encoded slices; `sibling` shares them with the sessions of other segments of the volume.
     """
 
     def __init__(
@@ -53,22 +54,24 @@ class Session:
         options: Mapping[str, Any] | None = None,
         cache: FeatureCache | None = None,
     ):
-        """Open a volume.
+        """Open a session on a volume.
 
         Args:
             image: 3-D, scalar; it is never changed.
-            engine: see `strokesam methods`; or one that is loaded already.
-            axis: stack the slices along this index axis (0, 1, 2); by default the axis of the thickest slices.
-            normal: or along this direction (LPS), for an oblique view; `right` is the view's.
+            engine: id of an engine (see `strokesam methods`), or a loaded engine.
+            axis: index axis along which the slices are stacked: 0 (i), 1 (j) or 2 (k); by default the axis of the
+                thickest slices.
+            normal: direction of the slices of an oblique view, LPS, in place of `axis`.
+            right: direction of increasing columns of that view, LPS.
             window: the values of black and white; by default the stroke window for CT, percentiles for MR.
-            weights: the engine's checkpoint, where it needs one.
+            weights: checkpoint of the engine; by default from the store.
             device: "auto", "cpu", "cuda" or "mps".
-            options: the engine's own.
-            cache: for features; by default the engine's own, of the usual size.
+            options: options of the engine.
+            cache: cache for features; by default the engine's own.
 
         Raises:
-            InputError: no usable volume, or no weights.
-            OptionError: an unknown engine, option, device or plane.
+            InputError: the volume cannot be used, or the weights are missing.
+            OptionError: the engine, an option, the device or the plane is unknown.
         """
         check_scalar(image, "volume")
         if normal is not None:
@@ -77,8 +80,8 @@ class Session:
             stack = stack_along(image, normal, right, window)
         else:
             stack = stack_along_axis(image, slice_axis(image) if axis is None else axis, window)
-        ready = load_engine(engine, weights, device, options) if isinstance(engine, str) else engine
-        self._start(Encodings(ready, stack, cache))
+        loaded = load_engine(engine, weights, device, options) if isinstance(engine, str) else engine
+        self._start(Encodings(loaded, stack, cache))
 
     def _start(self, encodings: Encodings) -> None:
         self.encodings = encodings
@@ -87,13 +90,13 @@ class Session:
 
     @classmethod
     def on(cls, encodings: Encodings) -> Session:
-        """A session on slices that are encoded already, or by an engine of the caller's own."""
-        made = cls.__new__(cls)
-        made._start(encodings)
-        return made
+        """A session on the slices of `encodings`, which other sessions may share."""
+        session = cls.__new__(cls)
+        session._start(encodings)
+        return session
 
     def sibling(self) -> Session:
-        """A new session for another segment of the same volume, with the same encoded slices."""
+        """A new session on another segment of the same volume, with the same encoded slices."""
         return Session.on(self.encodings)
 
     @property
@@ -103,102 +106,119 @@ class Session:
 
     @property
     def prompts(self) -> dict[int, Prompt]:
-        """The prompts by their number, in the order in which they were given."""
+        """The prompts by number, in the order in which they were added."""
         return {number: entry.prompt for number, entry in self._state.prompts.items()}
 
     @property
-    def _state(self) -> State:
+    def _state(self) -> SessionState:
         return self._history.state
 
     def span(self) -> tuple[int, int] | None:
-        """First and last slice that boxes across several slices say the object has; None without such a box."""
+        """The first and last slice of the object, from boxes across several slices; None without such a box."""
         spans = [entry.span for entry in self._state.prompts.values() if entry.span and entry.span[0] < entry.span[1]]
         return (min(span[0] for span in spans), max(span[1] for span in spans)) if spans else None
 
     def slices(self) -> list[int]:
-        """The slices that were prompted or propagated to, ascending; their masks may be empty."""
-        return sorted(self._state.answers())
+        """The slices with prompts or a propagated mask, ascending; the masks may be empty."""
+        return sorted(self._state.predictions())
 
     def prompt_slices(self) -> dict[int, int | None]:
-        """The slice that each prompt acts on, the first of several; None for one that only excludes."""
+        """The slice of each prompt by number, the first of several; None for a negative mask."""
         return {number: min(entry.slices, default=None) for number, entry in self._state.prompts.items()}
 
     def slice_parts(self) -> dict[int, tuple[object, ...]]:
-        """What the mask of each slice is made of: while these are the same objects, so is the mask."""
-        return {k: (answer, *self._excluding(k)) for k, answer in self._state.answers().items()}
-
-    def slices_with_prompts(self) -> list[int]:
-        """The slices that have prompts, ascending."""
-        return sorted(self._state.prompted)
+        """The objects that make up the mask of each slice; the mask is unchanged while they are the same objects."""
+        return {k: (prediction, *self._exclusions(k)) for k, prediction in self._state.predictions().items()}
 
     def add(self, prompt: Prompt) -> int:
-        """Add a prompt; the mask of its slice follows. Returns its number, for `change` and `remove`.
+        """Add a prompt, and predict the mask of its slice.
+
+        Returns:
+            The number of the prompt, for `change` and `remove`.
 
         Raises:
-            InputError: outside the volume, empty, contradictory, or nothing but "not here" on a slice without a mask.
+            InputError: the prompt lies outside the volume, is empty, contradicts another, or is a negative point on a
+                slice without a mask.
+            OptionError: the engine does not take this type of prompt.
         """
         number = self._next_id
-        prompts = {**self._state.prompts, number: self._place(prompt)}
-        self._put(prompts, {"do": "add", "number": number, "prompt": prompt})
+        prompts = {**self._state.prompts, number: self._place_prompt(prompt)}
+        self._update(prompts, {"do": "add", "number": number, "prompt": prompt})
         self._next_id += 1
         return number
 
     def change(self, number: int, prompt: Prompt) -> None:
-        """Put `prompt` in the place of prompt `number`: moved, resized, or of the other sign."""
+        """Replace prompt `number` with `prompt`, and predict the masks of both slices anew.
+
+        Raises:
+            InputError: see `add`.
+            OptionError: there is no prompt `number`, or the engine does not take this type of prompt.
+        """
         self._check_number(number)
-        prompts = {**self._state.prompts, number: self._place(prompt)}
-        self._put(prompts, {"do": "change", "number": number, "prompt": prompt})
+        prompts = {**self._state.prompts, number: self._place_prompt(prompt)}
+        self._update(prompts, {"do": "change", "number": number, "prompt": prompt})
 
     def remove(self, number: int) -> None:
-        """Remove prompt `number`; without others its slice falls back to what was propagated."""
+        """Remove prompt `number`. A slice without other prompts goes back to its propagated mask.
+
+        Raises:
+            OptionError: there is no prompt `number`.
+        """
         self._check_number(number)
         prompts = {key: entry for key, entry in self._state.prompts.items() if key != number}
-        self._put(prompts, {"do": "remove", "number": number})
+        self._update(prompts, {"do": "remove", "number": number})
 
     def slice_mask(self, k: int) -> np.ndarray:
-        """The mask of slice `k`, bool (row, column), without what negative masks exclude."""
-        answer = self._state.prompted.get(k) or self._state.tracked.get(k)
-        mask = np.zeros(self.stack.shape, bool) if answer is None else answer.mask(self.stack.shape)
-        return self._allowed(k, mask)
+        """The mask of slice `k`, bool (row, column), without the pixels of negative masks."""
+        prediction = self._state.prompted.get(k) or self._state.tracked.get(k)
+        mask = np.zeros(self.stack.shape, bool) if prediction is None else prediction.mask(self.stack.shape)
+        return self._without_excluded(k, mask)
 
     def mask(self) -> sitk.Image:
         """The segment: a UInt8 mask on the volume's grid."""
-        return self.stack.volume_mask({k: self.slice_mask(k) for k in self._state.answers()})
+        return self.stack.volume_mask({k: self.slice_mask(k) for k in self._state.predictions()})
 
     def propagate(
-        self, plan: Plan | None = None, monitor: Monitor | None = None, seen: SliceSeen | None = None, **settings: Any
+        self,
+        plan: PropagationPlan | None = None,
+        monitor: Monitor | None = None,
+        on_slice: OnSlice | None = None,
+        **settings: Any,
     ) -> int:
-        """From the prompted slices through the volume. Returns how many slices were visited.
+        """Propagate from the prompted slices through the volume.
 
         Args:
-            plan: how; or its fields as keyword arguments (``direction="up"``, …).
+            plan: settings; or its fields as keyword arguments (``direction="up"``, …).
             monitor: progress, and cancellation between slices.
-            seen: called with each slice's number and mask as it comes.
+            on_slice: called with the number and the mask of each slice after its prediction.
+
+        Returns:
+            The number of slices visited.
 
         Raises:
-            InputError: there are no prompts.
-            OptionError: no such propagation.
-            Cancelled: by `monitor`; the slices that were reached are kept.
+            InputError: no slice within the range has a prompt.
+            OptionError: a setting is unknown or out of range, or the engine has no memory.
+            Cancelled: `monitor` was cancelled; the slices visited so far are kept.
         """
-        return self._propagate(plan or Plan(**settings), monitor or Monitor(), seen, None)
+        return self._propagate(plan or PropagationPlan(**settings), monitor or Monitor(), on_slice, None)
 
-    def _propagate(self, plan: Plan, monitor: Monitor, seen: SliceSeen | None, most: int | None) -> int:
+    def _propagate(self, plan: PropagationPlan, monitor: Monitor, on_slice: OnSlice | None, most: int | None) -> int:
         state, shape = self._state, self.stack.shape
-        found: dict[int, Answer] = {}
+        predictions: dict[int, Prediction] = {}
         visited, cancelled = 0, None
         steps = propagate(self.encodings, state.prompted, plan, state.tracked, state.corrected)
-        for k, answer in itertools.islice(steps, most):
-            found[k] = answer
+        for k, prediction in itertools.islice(steps, most):
+            predictions[k] = prediction
             visited += 1
-            if seen is not None:
-                seen(k, self._allowed(k, answer.mask(shape)))
+            if on_slice is not None:
+                on_slice(k, self._without_excluded(k, prediction.mask(shape)))
             try:
                 monitor.step(min(visited / len(self.stack), 1.0), f"slice {k}")
             except Cancelled as stop:
                 cancelled = stop
                 break
-        tracked = {**self._kept(plan), **found}
-        # The order of the steps is fixed, so that their number says how far a cancelled propagation came.
+        tracked = {**self._not_replaced(plan), **predictions}
+        # The order of the slices is fixed, so a replay needs only the number visited by a cancelled propagation.
         action = {"do": "propagate", "plan": plan.to_json(), "visited": visited}
         self._history.push(replace(state, tracked=tracked, corrected=frozenset(), action=action))
         if cancelled is not None:
@@ -206,32 +226,33 @@ class Session:
         return visited
 
     def undo(self) -> bool:
-        """Take back the last action, a propagation too; whether there was one."""
+        """Undo the last action, a prompt or a propagation; True if there was one."""
         return self._history.undo()
 
     def redo(self) -> bool:
-        """Do again what was undone last; whether there was anything."""
+        """Redo the action undone last; True if there was one."""
         return self._history.redo()
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is an action to take back."""
+        """True if there is an action to undo."""
         return self._history.can_undo
 
     @property
     def can_redo(self) -> bool:
-        """Whether an action was taken back."""
+        """True if there is an action to redo."""
         return self._history.can_redo
 
     def actions(self) -> list[Mapping[str, Any]]:
-        """What was done and not undone, in order; `interactive.record` writes and repeats it."""
+        """The actions that were not undone, in order; `interactive.record` writes them, `repeat` repeats them."""
         return self._history.actions()
 
     def repeat(self, action: Mapping[str, Any], monitor: Monitor | None = None) -> None:
-        """Do again one of another session's `actions`.
+        """Repeat one of another session's `actions`.
 
         Raises:
-            InputError: not an action.
+            InputError: the action is unknown, or `add`, `change` or `propagate` raises it.
+            OptionError: `add`, `change`, `remove` or `propagate` raises it.
         """
         match action.get("do"):
             case "add":
@@ -242,7 +263,7 @@ class Session:
             case "remove":
                 self.remove(action["number"])
             case "propagate":
-                self._propagate(Plan(**action["plan"]), monitor or Monitor(), None, action["visited"])
+                self._propagate(PropagationPlan(**action["plan"]), monitor or Monitor(), None, action["visited"])
             case other:
                 raise InputError(f"session: unknown action {other!r}")
 
@@ -250,16 +271,16 @@ class Session:
         if number not in self._state.prompts:
             raise OptionError(f"there is no prompt {number}")
 
-    def _place(self, prompt: Prompt) -> Placed:
+    def _place_prompt(self, prompt: Prompt) -> PlacedPrompt:
         kind = _KINDS[type(prompt)]
         engine = self.encodings.engine
-        excludes = isinstance(prompt, Mask) and not prompt.positive  # which is no business of the engine's
+        excludes = isinstance(prompt, Mask) and not prompt.positive  # applied without the engine
         if kind not in engine.accepts and not excludes:
             raise OptionError(f"engine {engine.id} takes no {kind}, only {', '.join(sorted(engine.accepts))}")
-        return place(prompt, self.stack)
+        return place_prompt(prompt, self.stack)
 
-    def _put(self, prompts: Mapping[int, Placed], action: Mapping[str, Any]) -> None:
-        """The state with `prompts`, the answers of the slices that they change made anew."""
+    def _update(self, prompts: Mapping[int, PlacedPrompt], action: Mapping[str, Any]) -> None:
+        """Push a state with `prompts`, and predict the slices on which they differ from the present ones."""
         before = self._state
         changed = {
             k
@@ -271,65 +292,73 @@ class Session:
         }
         prompted = dict(before.prompted)
         for k in sorted(changed):
-            answer = self._answer(k, prompts, action["do"] == "add")
+            prediction = self._predict(k, prompts, action["do"] == "add")
             prompted.pop(k, None)
-            if answer is not None:
-                prompted[k] = answer
+            if prediction is not None:
+                prompted[k] = prediction
         corrected = before.corrected | changed if before.tracked else before.corrected
-        self._history.push(State(prompts, prompted, before.tracked, frozenset(corrected), action))
+        self._history.push(SessionState(prompts, prompted, before.tracked, frozenset(corrected), action))
 
-    def _answer(self, k: int, prompts: Mapping[int, Placed], added: bool) -> Answer | None:
-        """The answer on slice `k`: each prompt corrects the answer before it, the first one what was tracked."""
-        asked = on_slice(prompts.values(), k, self.stack.shape)
-        if not asked:
+    def _predict(self, k: int, prompts: Mapping[int, PlacedPrompt], added: bool) -> Prediction | None:
+        """The prediction on slice `k`, None without prompts there.
+
+        Each prompt corrects the prediction before it, the first one the tracked prediction. Where the newest prompt
+        was `added`, only that one is predicted, from the present prediction.
+        """
+        cumulative = prompts_on_slice(prompts.values(), k, self.stack.shape)
+        if not cumulative:
             return None
         state, engine = self._state, self.encodings.engine
-        base = answer = state.tracked.get(k)
+        tracked = prediction = state.tracked.get(k)
         if added and k in state.prompted:
-            asked, answer = asked[-1:], state.prompted[k]
-        context = self._context(k) if base is not None and engine.tracks else None
-        for prompts_now in asked:
-            if answer is not None or not prompts_now.only_negative:
-                question = partial(engine.predict, prompts=prompts_now, prior=answer, context=context)
-                answer = self.encodings.ask(k, question)
-        if answer is None:
+            cumulative, prediction = cumulative[-1:], state.prompted[k]
+        context = self._context(k) if tracked is not None and engine.tracks else None
+        for slice_prompts in cumulative:
+            if prediction is not None or not slice_prompts.only_negative:
+                predict = partial(engine.predict, prompts=slice_prompts, previous=prediction, context=context)
+                prediction = self.encodings.with_features(k, predict)
+        if prediction is None:
             raise InputError(f"slice {k} has only negative points: add a positive one, or a box")
-        return answer
+        return prediction
 
-    def _context(self, k: int) -> Context:
-        """Where a tracked slice stands in its propagation."""
+    def _context(self, k: int) -> PropagationContext:
+        """The position of tracked slice `k` in its propagation."""
         state = self._state
-        prompted = {n: answer for n, answer in sorted(state.prompted.items()) if n != k}
-        for n, answer in prompted.items():
-            self.encodings.ask(n, partial(self.encodings.engine.remember, answer=answer))
+        prompted = {n: prediction for n, prediction in sorted(state.prompted.items()) if n != k}
+        engine = cast(TrackingEngine, self.encodings.engine)
+        for n, prediction in prompted.items():
+            self.encodings.with_features(n, partial(engine.remember, prediction=prediction))
         backwards = all(n > k for n in prompted)
-        tracked = {n: answer for n, answer in state.tracked.items() if n != k and n not in prompted}
-        return Context(k, len(self.stack), backwards, Bank(prompted, tracked))
+        tracked = {n: prediction for n, prediction in state.tracked.items() if n != k and n not in prompted}
+        return PropagationContext(k, len(self.stack), backwards, MemoryBank(prompted, tracked))
 
-    def _kept(self, plan: Plan) -> dict[int, Answer]:
-        """Of the former propagation, what `plan` does not visit again."""
+    def _not_replaced(self, plan: PropagationPlan) -> dict[int, Prediction]:
+        """The tracked predictions on slices that `plan` does not replace."""
         state = self._state
-        if plan.resume and resumes(state.prompted, state.tracked, state.corrected):
+        if plan.resume and can_resume(state.prompted, state.tracked, state.corrected):
             return dict(state.tracked)
         allowed = plan.range(len(self.stack))
-        above, below = max(state.prompted, default=0), min(state.prompted, default=0)
-        again = {"both": allowed, "up": range(below, allowed.stop), "down": range(allowed.start, above + 1)}
+        highest, lowest = max(state.prompted, default=0), min(state.prompted, default=0)
+        replaced = {"both": allowed, "up": range(lowest, allowed.stop), "down": range(allowed.start, highest + 1)}
         return {
-            k: answer
-            for k, answer in state.tracked.items()
-            if k in state.prompted or k not in allowed or k not in again[plan.direction]
+            k: prediction
+            for k, prediction in state.tracked.items()
+            if k in state.prompted or k not in allowed or k not in replaced[plan.direction]
         }
 
-    def _allowed(self, k: int, mask: np.ndarray) -> np.ndarray:
-        """`mask` without what the negative masks exclude on slice `k`."""
-        for entry in self._excluding(k):
+    def _without_excluded(self, k: int, mask: np.ndarray) -> np.ndarray:
+        """`mask` without the pixels of the negative masks on slice `k`."""
+        for entry in self._exclusions(k):
             mask = mask & ~entry.pixels[k]
         return mask
 
-    def _excluding(self, k: int) -> list[Placed]:
-        """The negative masks that have something on slice `k`."""
-        masks = (entry for entry in self._state.prompts.values() if isinstance(entry.prompt, Mask))
-        return [entry for entry in masks if not entry.prompt.positive and k in entry.pixels]
+    def _exclusions(self, k: int) -> list[PlacedPrompt]:
+        """The negative masks that are not empty on slice `k`."""
+        return [
+            entry
+            for entry in self._state.prompts.values()
+            if isinstance(entry.prompt, Mask) and not entry.prompt.positive and k in entry.pixels
+        ]
 
 
 _KINDS = {Point: "point", Box: "box", Mask: "mask"}

@@ -1,4 +1,4 @@
-"""Automatic methods: one file a method, one registry.
+"""The automatic methods and their registry.
 
 from StrokeSAMLib.lesion import segment
 result = segment({"ncct": image})

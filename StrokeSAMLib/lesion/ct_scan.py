@@ -1,4 +1,4 @@
-"""A head CT as every method for it begins: densities, the brain, and the mirror image that answers each voxel."""
+"""A head CT prepared for every CT method: densities in HU, the brain, and the registered mirror image."""
 
 from __future__ import annotations
 
@@ -6,34 +6,37 @@ from collections.abc import Mapping
 
 import SimpleITK as sitk
 
-from StrokeSAMLib.imaging.checks import check_volume
-from StrokeSAMLib.imaging.hounsfield import to_hounsfield
-from StrokeSAMLib.imaging.mirror import find_mirror
-from StrokeSAMLib.lesion.head import Head
-from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.anatomy.hounsfield import to_hounsfield
+from StrokeSAMLib.anatomy.mirror import find_mirror
+from StrokeSAMLib.core.monitor import Monitor
+from StrokeSAMLib.io.image_checks import check_volume
+from StrokeSAMLib.lesion.ct_grid import CtGrid
 
 
 class CtScan:
-    """The scan, and what was found in it.
+    """A head CT and the anatomy found in it.
 
     Attributes:
-        hounsfield: in HU, on the scan's own grid.
-        notes: what the user should know, one line each.
-        head: on its working grid.
-        mirror: the head's registered mirror image.
+        hounsfield: the CT in HU on its own grid.
+        notes: lines for the user.
+        grid: the head on its working grid, with the brain mask.
+        mirror: the symmetry of the head: mid-sagittal plane and registered mirror image.
     """
 
     def __init__(self, inputs: Mapping[str, sitk.Image], deformable: bool, monitor: Monitor):
-        """Of ``inputs["ncct"]`` (HU, any orientation, with or without skull); progress from 0 to 1.
+        """Check the CT, find the brain and register the mirror image.
 
         Args:
+            inputs: "ncct": a CT in HU, any orientation, with or without skull.
             deformable: refine the mirror image by a B-spline registration.
+            monitor: progress from 0 to 1.
 
         Raises:
-            InputError: not a CT of a head in HU.
+            InputError: the image is no CT of a head in HU.
+            Cancelled: the user cancelled the work.
         """
         check_volume(inputs["ncct"], "ncct")
         self.hounsfield, self.notes = to_hounsfield(inputs["ncct"], "ncct")
         monitor.step(0.0, "finding the brain")
-        self.head = Head(self.hounsfield)
-        self.mirror = find_mirror(self.head.structure(), self.head.brain, deformable, monitor.part(0.15, 1.0))
+        self.grid = CtGrid(self.hounsfield)
+        self.mirror = find_mirror(self.grid.structure(), self.grid.brain, deformable, monitor.part(0.15, 1.0))

@@ -1,4 +1,4 @@
-"""A diffusion scan on one grid: DWI, ADC and b = 0, given or computed, and the brain."""
+"""A diffusion scan on the grid of its DWI: DWI, ADC and b = 0 signal, measured or computed, and the brain."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 import SimpleITK as sitk
 
-from StrokeSAMLib.errors import InputError
-from StrokeSAMLib.imaging import adc as diffusivity
-from StrokeSAMLib.imaging.brain_dwi import brain_mask
-from StrokeSAMLib.imaging.checks import check_scalar, check_volume
-from StrokeSAMLib.imaging.geometry import array_spacing, canonical, like, overlap, resample_like, same_grid
-from StrokeSAMLib.imaging.mirror import find_plane
+from StrokeSAMLib.anatomy.adc import adc_from_signals, parenchyma, rises_with_dwi, to_micro_units
+from StrokeSAMLib.anatomy.brain_dwi import brain_mask
+from StrokeSAMLib.anatomy.mirror import find_plane
+from StrokeSAMLib.anatomy.plane import Plane
+from StrokeSAMLib.core.errors import InputError
+from StrokeSAMLib.core.monitor import Monitor
+from StrokeSAMLib.imaging.geometry import array_spacing, canonical, coverage, image_like, resample_like, same_grid
 from StrokeSAMLib.imaging.morphology import gaussian
-from StrokeSAMLib.imaging.plane import Plane
-from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.io.image_checks import check_scalar, check_volume
 
 _LEAST_COVERED = 0.8
 _LEAST_MEASURED = 0.5
@@ -24,18 +24,22 @@ _CT_AIR = -100.0
 
 
 class DiffusionScan:
-    """The scan on the DWI's grid, and what is normal in this patient.
+    """A diffusion scan, and the values of normal tissue in this patient.
+
+    Arrays are (k, j, i) on the grid of `image`.
 
     Attributes:
         image: the DWI on canonical axes, Float32, 0 or more.
-        brain: UInt8 on that grid; `inside` is the same as bool (k, j, i).
+        brain: UInt8 mask on the grid of `image`.
+        inside: the array of `brain`, bool.
         spacing: (k, j, i), mm.
-        dwi: smoothed, Float32 (k, j, i).
-        z: DWI as robust standard deviations above the parenchyma's median.
+        dwi: the smoothed DWI, Float32.
+        dwi_z: the DWI in robust standard deviations above the median of the parenchyma.
         adc: 10⁻⁶ mm²/s.
         b0: the signal without diffusion weighting, measured or computed.
-        normal_adc, normal_b0: medians of the parenchyma.
-        notes: what the user should know, one line each.
+        normal_adc: median ADC of the parenchyma, 10⁻⁶ mm²/s.
+        normal_b0: median b = 0 signal of the parenchyma.
+        notes: lines for the user.
     """
 
     def __init__(
@@ -45,14 +49,17 @@ class DiffusionScan:
         smoothing_mm: float,
         monitor: Monitor,
     ):
-        """Of ``inputs["dwi"]`` with "adc" or "b0" or both, on whatever grids; progress from 0 to 1.
+        """Check the images, find the brain, and bring DWI, ADC and b = 0 signal onto one grid.
 
         Args:
-            b_value: s/mm².
-            smoothing_mm: standard deviation, of the signals.
+            inputs: "dwi", with "adc" or "b0" or both. Their grids may differ.
+            b_value: diffusion weighting of the DWI, s/mm².
+            smoothing_mm: standard deviation of the smoothing of the signals, mm.
+            monitor: progress from 0 to 1.
 
         Raises:
-            InputError: an image that is no diffusion MR, or images that do not belong together.
+            InputError: an image is no diffusion MR, or the images do not belong together.
+            Cancelled: the user cancelled the work.
         """
         check_volume(inputs["dwi"], "dwi")
         monitor.step(0.0, "finding the brain")
@@ -65,32 +72,33 @@ class DiffusionScan:
         self._smoothing = smoothing_mm
         self.dwi = self._smoothed(sitk.GetArrayFromImage(self.image))
         b0 = self._measured_b0(inputs["b0"]) if "b0" in inputs else None
-        if "adc" in inputs:
-            self.adc = self._given_adc(inputs["adc"])
+        if "adc" in inputs or b0 is None:
+            self.adc = self._measured_adc(inputs["adc"])
             self.b0 = self.dwi * np.exp(np.clip(self.adc * b_value * 1e-6, 0, 5)) if b0 is None else b0
         else:
-            self.adc, self.b0 = diffusivity.from_signals(self.dwi, b0, b_value), b0
-        self._set_normal("adc" if "adc" in inputs else "b0")
+            self.adc, self.b0 = adc_from_signals(self.dwi, b0, b_value), b0
+        self._set_normal_values("adc" if "adc" in inputs else "b0")
 
-    def plane(self) -> Plane:
+    def midsagittal_plane(self) -> Plane:
         """The mid-sagittal plane."""
-        # Flat where it is bright, so that a lesion does not tilt it.
-        flat = np.where(self.inside, np.clip(self.z + 5, 0, 5), 0).astype(np.float32)
-        return find_plane(like(flat, self.image), self.brain)
+        # Bright voxels are capped, so that a lesion does not tilt the plane.
+        capped = np.where(self.inside, np.clip(self.dwi_z + 5, 0, 5), 0).astype(np.float32)
+        return find_plane(image_like(capped, self.image), self.brain)
 
     def adc_like(self, reference: sitk.Image) -> sitk.Image:
-        """The ADC on another grid, Float32."""
-        return resample_like(like(self.adc, self.image), reference)
+        """The ADC on the grid of `reference`, Float32, 10⁻⁶ mm²/s."""
+        return resample_like(image_like(self.adc, self.image), reference)
 
-    def whole_adc(self) -> np.ndarray:
-        """`adc`, normal where it was not measured (0 or less), which would look like the worst of infarcts.
+    def filled_adc(self) -> np.ndarray:
+        """The ADC with the normal value wherever it was not measured (0 or less), 10⁻⁶ mm²/s (k, j, i).
 
-        Adds a note where that is a part of the brain that matters.
+        An ADC of 0 would look like the most severe infarct. A note is added where more than 2% of the brain have no
+        value.
         """
         missing = self.inside & (self.adc <= 0)
         part = np.count_nonzero(missing) / np.count_nonzero(self.inside)
         if part > _MOST_MISSING:
-            self.notes.append(f"adc: no value in {part:.0%} of the brain, where a lesion is not found")
+            self.notes.append(f"adc: no value in {part:.0%} of the brain; a lesion there is not found")
         return np.where(missing, np.float32(self.normal_adc), self.adc)
 
     def _smoothed(self, array: np.ndarray) -> np.ndarray:
@@ -98,25 +106,25 @@ class DiffusionScan:
 
     def _measured_b0(self, image: sitk.Image) -> np.ndarray:
         check_volume(image, "b0")
-        return self._smoothed(self._companion(_signal(image, "b0"), "b0"))
+        return self._smoothed(self._on_dwi_grid(_signal(image, "b0"), "b0"))
 
-    def _given_adc(self, image: sitk.Image) -> np.ndarray:
+    def _measured_adc(self, image: sitk.Image) -> np.ndarray:
         check_scalar(image, "adc")
-        # 0/0 outside the head makes NaN in many ADC maps: nothing was measured there.
+        # Many ADC maps are NaN outside the head, from 0/0. Nothing was measured there.
         array = np.nan_to_num(sitk.GetArrayFromImage(sitk.Cast(image, sitk.sitkFloat32)), nan=0, posinf=0, neginf=0)
-        clean = like(array, image)
-        check_volume(clean, "adc")
-        adc, unit = diffusivity.in_micro_units(self._companion(canonical(clean), "adc"), self.inside)
+        finite = image_like(array, image)
+        check_volume(finite, "adc")
+        adc, unit = to_micro_units(self._on_dwi_grid(canonical(finite), "adc"), self.inside)
         if unit != "10⁻⁶ mm²/s":
             self.notes.append(f"adc: values are in {unit}")
-        if diffusivity.rises_with(adc, self.dwi, self.inside):
-            self.notes.append("adc: high where the dwi is bright, and should be low: is one of them the b = 0 image?")
+        if rises_with_dwi(adc, self.dwi, self.inside):
+            self.notes.append("adc: high where dwi is bright; it should be low there: is one of them the b = 0 image?")
         return adc
 
-    def _companion(self, image: sitk.Image, name: str) -> np.ndarray:
-        """`image` on the DWI's grid; refused where it does not show the same brain."""
+    def _on_dwi_grid(self, image: sitk.Image, name: str) -> np.ndarray:
+        """The array of `image` on the grid of the DWI; refused where it does not show the same brain."""
         if not same_grid(image, self.image):
-            covered = overlap(image, self.image, self.inside)
+            covered = coverage(image, self.image, self.inside)
             if covered < _LEAST_COVERED:
                 raise InputError(f"{name}: covers {covered:.0%} of the brain in dwi: not of the same patient or scan")
             self.notes.append(f"{name}: resampled onto the grid of dwi")
@@ -129,24 +137,24 @@ class DiffusionScan:
             )
         return array
 
-    def _set_normal(self, companion: str) -> None:
-        """`companion`: the input that the ADC comes of."""
-        parenchyma = diffusivity.parenchyma(self.adc, self.inside)
-        if np.count_nonzero(parenchyma) < 0.1 * np.count_nonzero(self.inside):
+    def _set_normal_values(self, source: str) -> None:
+        """Set the values of normal tissue; `source` is the input that the ADC comes from."""
+        tissue = parenchyma(self.adc, self.inside)
+        if np.count_nonzero(tissue) < 0.1 * np.count_nonzero(self.inside):
             raise InputError(
-                f"{companion}: hardly any voxel of the brain in dwi has a tissue's ADC; do the images match?"
+                f"{source}: hardly any voxel of the brain in dwi has the ADC of tissue; do the images match?"
             )
-        values = self.dwi[parenchyma]
+        values = self.dwi[tissue]
         median = np.median(values)
         spread = 1.4826 * np.median(np.abs(values - median))
-        self.z = (self.dwi - median) / max(float(spread), 1e-6)
-        self.normal_adc = float(np.median(self.adc[parenchyma]))
-        self.normal_b0 = float(np.median(self.b0[parenchyma]))
+        self.dwi_z = (self.dwi - median) / max(float(spread), 1e-6)
+        self.normal_adc = float(np.median(self.adc[tissue]))
+        self.normal_b0 = float(np.median(self.b0[tissue]))
 
 
 def _signal(image: sitk.Image, name: str) -> sitk.Image:
     """A magnitude image on canonical axes, Float32, 0 or more."""
     array = sitk.GetArrayViewFromImage(image)
     if np.mean(array < _CT_AIR) > 0.01:
-        raise InputError(f"{name}: has many values below {_CT_AIR:g}; this is a CT or no magnitude image")
+        raise InputError(f"{name}: has many values below {_CT_AIR:g}: this is a CT or no magnitude image")
     return canonical(sitk.Clamp(sitk.Cast(image, sitk.sitkFloat32), sitk.sitkFloat32, 0.0))

@@ -1,4 +1,4 @@
-"""What an automatic method returns."""
+"""The result of an automatic method."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-    from StrokeSAMLib.imaging.plane import Plane
+    from StrokeSAMLib.anatomy.plane import Plane
 
 
 @dataclass(frozen=True)
 class LesionResult:
-    """A segmented lesion on the grid of the method's reference input (its first one).
+    """A segmented lesion on the grid of the method's reference input, which is its first one.
 
     Attributes:
         mask: the lesion, UInt8, 0 or 1.
-        score: probability-like map, Float32 in [0, 1]; the mask is not simply a threshold of it.
-        brain: the brain mask that the method made, UInt8, 0 or 1; in MR of the prostate, the prostate.
-        midsagittal: the patient's mid-sagittal plane (or the organ's), from which the side is told.
+        score: probability-like map, Float32, 0…1. The mask is not simply a threshold of it.
+        brain: the brain mask that the method made, UInt8, 0 or 1. In MR of the prostate it is the prostate.
+        midsagittal: the mid-sagittal plane of the patient (or of the organ). It divides left from right.
         method: id of the method.
-        options: every option of the method, defaults included, and what else made the result, such as its weights.
-        warnings: what the user should know, one line each.
-        images: the images measured in the report, by name (such as "ncct" or "adc"), all on the mask's grid.
+        options: every option of the method, defaults included, and the provenance of the result, such as its weights.
+        warnings: lines for the user.
+        images: the images that the report measures, by name (such as "ncct" or "adc"), all on the grid of the mask.
     """
 
     mask: sitk.Image
@@ -35,13 +35,13 @@ class LesionResult:
     images: dict[str, sitk.Image]
     warnings: tuple[str, ...] = field(default=())
 
-    def noting(self, line: str) -> LesionResult:
-        """The same with one more warning, before the others."""
+    def with_warning(self, line: str) -> LesionResult:
+        """The same result with one more warning, before the others."""
         return replace(self, warnings=(line, *self.warnings))
 
 
-def no_lesion(mask: sitk.Image) -> list[str]:
-    """A line where the mask is empty."""
+def no_lesion_warning(mask: sitk.Image) -> list[str]:
+    """A warning where `mask` is empty; otherwise an empty list."""
     import SimpleITK as sitk
 
     return [] if sitk.GetArrayViewFromImage(mask).any() else ["no lesion found"]

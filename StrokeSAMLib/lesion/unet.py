@@ -1,4 +1,4 @@
-"""What the methods with a compact U-Net share: their grid, their network, its answer, the lesion in it."""
+"""The parts that both methods with a compact U-Net share: options, grid, prediction, and the selection of lesions."""
 
 from __future__ import annotations
 
@@ -9,107 +9,131 @@ import numpy as np
 import SimpleITK as sitk
 from scipy.special import expit
 
-from StrokeSAMLib.errors import InputError
-from StrokeSAMLib.imaging.channels import GRID_MM, MULTIPLE, VOXEL_ML, brain_box
-from StrokeSAMLib.imaging.geometry import cubic_grid, like, patch_of, resample_like, shrink
+from StrokeSAMLib.core.errors import InputError
+from StrokeSAMLib.core.options import option
+from StrokeSAMLib.imaging.geometry import cubic_grid, image_like, patch_of, resample_like, shrink
 from StrokeSAMLib.imaging.morphology import sure_components
-from StrokeSAMLib.lesion.network import Asked, NetworkOptions, ask
-from StrokeSAMLib.nets.compact_unet import build
+from StrokeSAMLib.lesion.network_inputs import GRID_MM, SIDE_MULTIPLE, VOXEL_ML, brain_box
+from StrokeSAMLib.lesion.predictor import NetworkOptions, Predictor, load_predictor
+from StrokeSAMLib.nets.models.compact_unet import build
 from StrokeSAMLib.nets.precision import PRECISION_CHOICES
-from StrokeSAMLib.options import option
 
 _MEASURED = "docs/methods.md"
 
 
 @dataclass(frozen=True)
 class UNetOptions(NetworkOptions):
-    """What both methods can be told."""
+    """The options that both methods share."""
 
-    precision: str = option("float32", "of the network", choices=PRECISION_CHOICES)
+    precision: str = option("float32", "precision of the network", choices=PRECISION_CHOICES)
     threshold: float = option(0.3, "least probability of the lesion", "", 0.01, 0.99, _MEASURED)
     min_volume: float = option(0.02, "smallest lesion", "ml", 0, 100, _MEASURED)
     sure_volume: float = option(0.0, "least volume in a lesion with a probability of 0.99", "ml", 0, 100, _MEASURED)
-    mirror: bool = option(False, "the mean of the answers to the scan and to its mirror image; twice the time")
+    mirror: bool = option(False, "average the predictions of the scan and of its mirror image; twice the time")
 
 
-class Grid:
-    """The networks' grid: cubic voxels of `GRID_MM` along the scan's canonical axes, about its brain.
+class NetworkGrid:
+    """The grid of the networks: cubic voxels of `GRID_MM` along the canonical axes of the scan, around its brain.
 
     Attributes:
-        image: the grid, empty.
-        brain: bool (k, j, i) on it.
+        image: an empty image on the grid, UInt8.
+        brain: the brain mask on the grid, bool (k, j, i).
     """
 
     def __init__(self, brain: sitk.Image):
-        """`brain`: UInt8, on canonical axes.
+        """Lay the grid around a brain.
+
+        Args:
+            brain: UInt8 mask on canonical axes.
 
         Raises:
-            InputError: it holds no voxel of the grid.
+            InputError: the brain fills no voxel of the grid.
         """
-        self.image = cubic_grid(patch_of(brain).image, GRID_MM, MULTIPLE)
-        self.brain = self.sampled(brain) > 0.5
+        self.image = cubic_grid(patch_of(brain).image, GRID_MM, SIDE_MULTIPLE)
+        self.brain = self.resample(brain) > 0.5
         if not self.brain.any():
             raise InputError("no brain found in the scan")
 
-    def sampled(self, image: sitk.Image) -> np.ndarray:
-        """`image` on the grid, Float32 (k, j, i): averaged over finer voxels, interpolated between coarser ones."""
-        coarse = shrink(sitk.Cast(image, sitk.sitkFloat32), (GRID_MM,) * 3)
+    def resample(self, image: sitk.Image) -> np.ndarray:
+        """`image` on the grid, Float32 (k, j, i). Finer voxels are averaged; coarser ones are interpolated."""
+        coarse = shrink(sitk.Cast(image, sitk.sitkFloat32), (GRID_MM, GRID_MM, GRID_MM))
         return sitk.GetArrayFromImage(resample_like(coarse, self.image))
 
 
-def network_for(method: str, options: UNetOptions, told: Callable[[str], None]) -> Asked:
-    """The network of the method, ready.
+def load_unet(method: str, options: UNetOptions, on_note: Callable[[str], None]) -> Predictor:
+    """Load the network of a method.
+
+    Args:
+        method: "ncct-unet" or "dwi-unet".
+        options: of the method.
+        on_note: called with each line for the user.
 
     Raises:
-        InputError: no weights, or such as cannot be used.
+        InputError: there are no weights, or they cannot be used.
     """
-    return ask(method, lambda: build(method), options, told)
+    return load_predictor(method, lambda: build(method), options, on_note)
 
 
-def probability(network: Asked, channels: np.ndarray, brain: np.ndarray, mirror: bool = False) -> np.ndarray:
-    """The network's answer, Float32 (k, j, i); 0 outside the brain.
+def predict_probability(
+    predictor: Predictor, inputs: np.ndarray, brain: np.ndarray, mirror: bool = False
+) -> np.ndarray:
+    """Predict the probability of the lesion, Float32 (k, j, i); 0 outside the brain.
 
     Args:
-        channels: (channel, k, j, i) on the networks' grid, Float32.
+        predictor: the network.
+        inputs: network inputs, Float32 (channel, k, j, i) on the grid of the networks.
         brain: bool (k, j, i), not empty.
-        mirror: also ask of the mirror image, and take the mean.
+        mirror: predict the mirror image as well, and take the mean.
     """
     box = brain_box(brain)
-    shown = np.ascontiguousarray(channels[(None, slice(None), *box)])
-    logits = network(shown)[0]
+    cropped = np.ascontiguousarray(inputs[(None, slice(None), *box)])
+    logits = predictor(cropped)[0]
     if mirror:
-        logits = (logits + network(np.ascontiguousarray(shown[..., ::-1]))[0][..., ::-1]) / 2
-    answer = np.zeros(brain.shape, np.float32)
-    answer[box] = expit(logits)
-    return answer * brain
+        logits = (logits + predictor(np.ascontiguousarray(cropped[..., ::-1]))[0][..., ::-1]) / 2
+    probability = np.zeros(brain.shape, np.float32)
+    probability[box] = expit(logits)
+    return probability * brain
 
 
-def on_scan(
-    answer: np.ndarray, grid: Grid, brain: sitk.Image, options: UNetOptions
+def lesion_on_scan(
+    probability: np.ndarray, grid: NetworkGrid, brain: sitk.Image, options: UNetOptions
 ) -> tuple[sitk.Image, sitk.Image, list[str]]:
-    """The lesion (UInt8) and the probability (Float32) on the grid of the scan's brain mask, 0 outside the brain; and
-    notes.
+    """The lesion on the grid of the scan.
 
     Args:
-        answer: on `grid`.
+        probability: Float32 (k, j, i) on `grid`.
+        grid: the grid of the network.
+        brain: the brain mask on the grid of the scan, UInt8.
+        options: threshold and volumes of a lesion.
+
+    Returns:
+        The lesion (UInt8), the probability (Float32), both 0 outside the brain, and lines for the user.
     """
 
-    def placed(array: np.ndarray) -> sitk.Image:
-        return sitk.Mask(resample_like(like(array, grid.image), brain), brain)
+    def resampled(array: np.ndarray) -> sitk.Image:
+        return sitk.Mask(resample_like(image_like(array, grid.image), brain), brain)
 
-    lesion, notes = lesion_in(answer, options)
-    return placed(lesion) >= options.threshold, placed(answer), notes
+    kept, notes = keep_sure_lesions(probability, options)
+    return resampled(kept) >= options.threshold, resampled(probability), notes
 
 
-def lesion_in(answer: np.ndarray, options: UNetOptions) -> tuple[np.ndarray, list[str]]:
-    """The answer with 0 for what reaches the threshold but is too small or not sure enough; and a note of the latter.
+def keep_sure_lesions(probability: np.ndarray, options: UNetOptions) -> tuple[np.ndarray, list[str]]:
+    """Set the probability of lesions that are too small or not sure enough to 0.
 
-    Volumes count on the networks' grid, where they were chosen: between its voxels a probability falls off, and on a
-    finer grid the same lesion holds less of 0.99.
+    Volumes count on the grid of the network, where the limits were chosen. On a finer grid a lesion has less volume at
+    0.99, because the probability falls off between the voxels.
+
+    Args:
+        probability: Float32 (k, j, i) on the grid of the network.
+        options: threshold, least volume, and least sure volume of a lesion.
+
+    Returns:
+        The probability of the lesions that are kept, Float32 (k, j, i), and a line for the user where a lesion was not
+        sure enough.
     """
     sure, doubtful = sure_components(
-        answer, options.threshold, options.min_volume / VOXEL_ML, options.sure_volume / VOXEL_ML
+        probability, options.threshold, options.min_volume / VOXEL_ML, options.sure_volume / VOXEL_ML
     )
     doubtful_ml = np.count_nonzero(doubtful) * VOXEL_ML
-    notes = [f"{doubtful_ml:.1f} ml are left out that may be lesion; sure_volume=0 keeps them"] if doubtful_ml else []
-    return np.where((answer >= options.threshold) & ~sure, 0, answer), notes
+    notes = [f"{doubtful_ml:.1f} ml of possible lesion are left out; sure_volume=0 keeps them"] if doubtful_ml else []
+    return np.where((probability >= options.threshold) & ~sure, 0, probability), notes

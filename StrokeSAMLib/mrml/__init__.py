@@ -1,7 +1,7 @@
-"""The only place that knows MRML: nodes ↔ images, the one way a segment is written, the scripted API.
+"""MRML: conversion between nodes and images, the writing of segments, and the scripted API.
 
-RAS exists here alone; the library below speaks LPS. Importing this is cheap: numeric libraries are imported where
-they are used, so that Slicer starts as fast with the extension as without it.
+This is the only package that uses MRML. RAS coordinates exist only here; the rest of the library uses LPS. Numeric
+libraries are imported inside functions, so that the extension does not slow down Slicer's startup.
 """
 
 from StrokeSAMLib.mrml.logic import StrokeSAMLogic

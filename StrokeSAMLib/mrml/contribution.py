@@ -1,64 +1,80 @@
-"""What a session has put into a segment, so that its next result takes the place of that and of nothing else."""
+"""The voxels that a session added to a segment. The session's next result replaces these voxels and no others."""
 
 from __future__ import annotations
 
 import slicer
 
-from StrokeSAMLib.mrml.labelmaps import Labelmap, boxOf, cropped, differing, erase, isEmpty, resampledTo
+from StrokeSAMLib.mrml.labelmaps import (
+    Labelmap,
+    countDifferingVoxels,
+    cropped,
+    croppedVoxelsOf,
+    erase,
+    isEmpty,
+    resampledTo,
+)
 
-# As many contents of a segment are remembered as Slicer's undo can bring back, and the one that they come before.
-_REMEMBERED = 6
+# Slicer's undo can restore five contents of a segment; the sixth is the content before them.
+_HISTORY_LENGTH = 6
 
 
 class Contribution:
-    """The voxels that a session added to one segment; what was painted by hand stays.
+    """The voxels that a session added to one segment. Voxels that were painted by hand are not part of it.
 
-    Slicer's undo may bring back an earlier content of the segment, with an earlier result of the session in it. So
-    several contents are remembered, each with what the session had added to it.
+    Slicer's undo may restore an earlier content of the segment, which holds an earlier result of the session.
+    Therefore the last contents are kept, each with the voxels that the session had added to it.
     """
 
     def __init__(self) -> None:
-        # Latest last: what the segment held, and what of it the session had added; None for nothing.
-        self._known: list[tuple[Labelmap | None, Labelmap | None]] = []
+        # Pairs of the segment's content and the session's part of it, latest last; None for no voxels.
+        self._history: list[tuple[Labelmap | None, Labelmap | None]] = []
         self._added: Labelmap | None = None
 
     def adopt(self, labelmap: Labelmap) -> None:
-        """Take what the segment holds as the session's own: it started from it."""
+        """Count all voxels of the segment as added by the session, because the session started from them."""
         self._remember(labelmap, cropped(labelmap))
 
-    def fill(self, modifier: Labelmap, present: Labelmap | None, result: Labelmap) -> None:
-        """Make `modifier`, which is empty, the segment's new whole content. After it is written, call `written`.
+    def compose(self, modifier: Labelmap, current: Labelmap | None, result: Labelmap) -> None:
+        """Fill `modifier` with the segment's new content. Call `recordWritten` after it was written.
 
         Args:
-            modifier: on the segmentation's grid; keeps its geometry.
-            present: what the segment holds now, None for nothing.
-            result: of the session, 0 or 1, in the segmentation's frame, on any grid.
+            modifier: an empty labelmap on the segmentation's grid; its geometry is kept.
+            current: the segment's content now; None for no voxels.
+            result: the session's result, 0 or 1, in the segmentation's frame, on any grid.
         """
         operations = slicer.vtkOrientedImageDataResample
-        onGrid = resampledTo(modifier, result)
-        former = self._addedTo(modifier, present)
-        if not self._known:
-            self._remember(present, None)
-        if present is not None and not isEmpty(present):
-            operations.ModifyImage(modifier, resampledTo(modifier, present), operations.OPERATION_MAXIMUM)
-        if former is not None and not isEmpty(former):
-            erase(modifier, resampledTo(modifier, former))
-        self._added = cropped(onGrid)
+        resultOnGrid = resampledTo(modifier, result)
+        previous = self._addedTo(modifier, current)
+        if not self._history:
+            self._remember(current, None)
+        if current is not None and not isEmpty(current):
+            operations.ModifyImage(modifier, resampledTo(modifier, current), operations.OPERATION_MAXIMUM)
+        if previous is not None and not isEmpty(previous):
+            erase(modifier, resampledTo(modifier, previous))
+        self._added = cropped(resultOnGrid)
         if not isEmpty(self._added):
             erase(self._added, modifier)
-            operations.ModifyImage(modifier, onGrid, operations.OPERATION_MAXIMUM)
+            operations.ModifyImage(modifier, resultOnGrid, operations.OPERATION_MAXIMUM)
 
-    def written(self, present: Labelmap | None) -> None:
-        """What `fill` composed is in the segment, as far as masking let it, which now holds `present`."""
-        self._remember(present, self._added)
+    def recordWritten(self, current: Labelmap | None) -> None:
+        """Record the segment's content after the composed labelmap was written.
+
+        Args:
+            current: the segment's content now; masking may have removed voxels of the composed labelmap.
+        """
+        self._remember(current, self._added)
 
     def _remember(self, content: Labelmap | None, added: Labelmap | None) -> None:
-        self._known = [*self._known, (None if content is None else cropped(content), added)][-_REMEMBERED:]
+        entry = (None if content is None else cropped(content), added)
+        self._history = [*self._history, entry][-_HISTORY_LENGTH:]
 
-    def _addedTo(self, grid: Labelmap, present: Labelmap | None) -> Labelmap | None:
-        """What the session had added to the content that `present` is, or comes from with the fewest changes."""
-        if len(self._known) < 2:
-            return self._known[0][1] if self._known else None
-        held = boxOf(present, grid)
-        # Of equals the latest.
-        return min(reversed(self._known), key=lambda known: differing(held, boxOf(known[0], grid)))[1]
+    def _addedTo(self, grid: Labelmap, current: Labelmap | None) -> Labelmap | None:
+        """The session's part of the earlier content that differs least from `current`."""
+        if len(self._history) < 2:
+            return self._history[0][1] if self._history else None
+        voxels = croppedVoxelsOf(current, grid)
+        # `min` returns the first of equal entries, and the list is reversed: the latest entry wins.
+        return min(
+            reversed(self._history),
+            key=lambda entry: countDifferingVoxels(voxels, croppedVoxelsOf(entry[0], grid)),
+        )[1]

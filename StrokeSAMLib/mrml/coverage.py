@@ -1,4 +1,4 @@
-"""Whether a labelmap finds room on another grid: what lies outside would be lost without a word."""
+"""Check that a labelmap fits into another grid. Voxels outside the grid would be lost without a message."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from StrokeSAMLib.mrml.space import arrayOf, voxelsOf
 if TYPE_CHECKING:
     import numpy as np
 
-# In voxels of the grid: at the border of another grid a voxel's centre may lie so far out, and is still drawn.
+# In voxels of the grid: a voxel whose centre lies this far outside the grid is still drawn at its border.
 _TOLERANCE = 1.01
 
 
@@ -20,12 +20,12 @@ def covers(grid: Labelmap, labelmap: Labelmap) -> bool:
     """Whether all voxels of `labelmap` above 0 lie within the extent of `grid`; both in one frame."""
     import numpy as np
 
-    # The corners of the whole labelmap say it for most, and its voxels need not be looked at.
+    # If the corners of the labelmap lie inside, its voxels need not be searched.
     corners = np.stack(np.meshgrid(*np.reshape(labelmap.GetExtent(), (3, 2)), indexing="ij"), axis=-1).reshape(-1, 3)
-    return _within(grid, labelmap, corners) or _within(grid, labelmap, _held(labelmap))
+    return _within(grid, labelmap, corners) or _within(grid, labelmap, _nonZeroIndices(labelmap))
 
 
-def _held(labelmap: Labelmap) -> np.ndarray:
+def _nonZeroIndices(labelmap: Labelmap) -> np.ndarray:
     """The indices (n, 3) of the voxels above 0, i first."""
     import numpy as np
 
@@ -33,12 +33,13 @@ def _held(labelmap: Labelmap) -> np.ndarray:
 
 
 def _within(grid: Labelmap, labelmap: Labelmap, indices: np.ndarray) -> bool:
+    """Whether the voxels of `labelmap` with these indices (n, 3) lie within `grid`."""
     import numpy as np
 
     matrix = np.linalg.inv(_toWorld(grid)) @ _toWorld(labelmap)
-    there = indices @ matrix[:3, :3].T + matrix[:3, 3]
+    gridIndices = indices @ matrix[:3, :3].T + matrix[:3, 3]
     low, high = np.reshape(grid.GetExtent(), (3, 2)).T
-    return bool(((there > low - _TOLERANCE) & (there < high + _TOLERANCE)).all())
+    return bool(((gridIndices > low - _TOLERANCE) & (gridIndices < high + _TOLERANCE)).all())
 
 
 def _toWorld(labelmap: Labelmap) -> np.ndarray:

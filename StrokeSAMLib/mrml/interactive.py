@@ -1,4 +1,4 @@
-"""Boxes and points on a volume node become a segment: the scripted API's session, in RAS, with nodes."""
+"""Interactive segmentation of a volume node in the scripted API: prompts in RAS, results as a segment."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import slicer
 
-from StrokeSAMLib.errors import Cancelled, InputError, StrokeSAMError
-from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.core.errors import Cancelled, InputError, StrokeSAMError
+from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.mrml.contribution import Contribution
 from StrokeSAMLib.mrml.segments import SegmentWriter, labelmapForSegmentation, segmentLabelmap
-from StrokeSAMLib.mrml.space import flipped
-from StrokeSAMLib.mrml.tags import SESSION, readTag, unnoticed, writeTag
+from StrokeSAMLib.mrml.space import swapRasLps
+from StrokeSAMLib.mrml.tags import SESSION, observersBlocked, readTag, writeTag
 from StrokeSAMLib.mrml.terminology import INFARCT
 from StrokeSAMLib.mrml.volumes import imageFromOriented, worldTransform
 
@@ -25,11 +25,14 @@ if TYPE_CHECKING:
 
 
 class InteractiveSegment:
-    """A session on one segment, as `StrokeSAMLogic.startInteractive` opens it. Blocks; main thread.
+    """A session on one segment. `StrokeSAMLogic.startInteractive` opens it.
+
+    Every method blocks until its result is there. Call them on the main thread.
 
     Attributes:
-        session: the library's own (`StrokeSAMLib.interactive.Session`), in LPS.
-        segmentationNode, segmentId: what is written to.
+        session: the session of the library (`StrokeSAMLib.interactive.Session`), in LPS.
+        segmentationNode: the segmentation to which `apply` writes.
+        segmentId: the segment to which `apply` writes; None before the first `apply` to a new segment.
     """
 
     def __init__(
@@ -48,48 +51,61 @@ class InteractiveSegment:
         self._contribution = Contribution()
 
     def addBox(self, corner1: Sequence[float], corner2: Sequence[float]) -> int:
-        """A box by two opposite corners, RAS, mm. Returns the prompt's number.
+        """Add a box between two opposite corners, RAS, mm, and return the prompt's number.
 
         Raises:
-            InputError: it has no area, lies outside the volume, or its slice has a box already.
+            InputError: the box has no area or lies outside the volume, or its slice already has a box.
         """
         from StrokeSAMLib.interactive import Box
 
-        return self.session.add(Box(flipped(corner1), flipped(corner2)))
+        return self.session.add(Box(swapRasLps(corner1), swapRasLps(corner2)))
 
     def addPoint(self, position: Sequence[float], positive: bool = True) -> int:
-        """A point, RAS, mm, that is in the object, or, not `positive`, is not. Returns the prompt's number.
+        """Add a point and return the prompt's number.
+
+        Args:
+            position: RAS, mm.
+            positive: True for a point inside the object, False for a point outside it.
 
         Raises:
-            InputError: outside the volume, contradictory, or negative where there is nothing yet.
+            InputError: the point lies outside the volume, contradicts another prompt, or is negative on a slice
+                without an object.
         """
         from StrokeSAMLib.interactive import Point
 
-        return self.session.add(Point(flipped(position), positive))
+        return self.session.add(Point(swapRasLps(position), positive))
 
-    def addSegment(self, segmentId: str, positive: bool = True) -> int:
-        """Another segment of the segmentation: the object as it stands, or, not `positive`, where it is not.
+    def addSegment(self, segmentId: str | None, positive: bool = True) -> int:
+        """Add a segment of the segmentation as a mask prompt and return the prompt's number.
+
+        Args:
+            segmentId: any segment of the segmentation.
+            positive: True if the segment is the object, False if the object must not overlap it.
 
         Raises:
             StrokeSAMError: there is no such segment.
-            InputError: it is empty within the volume.
+            InputError: the segment is empty within the volume.
         """
         from StrokeSAMLib.interactive import Mask
 
         return self.session.add(Mask(segmentImage(self.segmentationNode, segmentId), positive))
 
     def refine(self) -> int:
-        """Go on from what the segment holds: it becomes a mask prompt, and the session's own to replace."""
+        """Start from the segment's content. It becomes a mask prompt, and the next `apply` replaces it.
+
+        Returns:
+            The prompt's number.
+        """
         number = self.addSegment(self.segmentId)
         self.adopt()
         return number
 
     def adopt(self) -> None:
-        """Take what the segment holds as the session's own: the next `apply` replaces it."""
+        """Count the segment's content as the session's own. The next `apply` replaces it."""
         self._contribution.adopt(segmentLabelmap(self.segmentationNode, self.segmentId))
 
     def removePrompt(self, number: int) -> None:
-        """Remove a prompt."""
+        """Remove the prompt with this number."""
         self.session.remove(number)
 
     def propagate(
@@ -102,19 +118,19 @@ class InteractiveSegment:
         progress: Callable[[float, str], None] | None = None,
         cancel: threading.Event | None = None,
     ) -> int:
-        """From the prompted slices through the volume. Returns how many slices were visited.
+        """Propagate from the prompted slices through the volume and return the number of visited slices.
 
         Args:
             direction: "up", "down" or "both", along the stack's slices.
-            first, last: the slices allowed, by number.
-            stopWhenEmpty: end a direction after two empty slices.
-            policy: "memory" or "box"; by default what the engine has.
+            first, last: numbers of the first and the last slice to visit; None for no limit.
+            stopWhenEmpty: stop in a direction after two empty slices.
+            policy: "memory" or "box"; None for the engine's own.
             progress: called as ``progress(fraction, text)``.
-            cancel: set it from another thread to stop between slices; what was reached is kept.
+            cancel: set it from another thread to stop between two slices; the visited slices are kept.
 
         Raises:
             InputError: there are no prompts.
-            OptionError: no such direction, policy or slice.
+            OptionError: there is no such direction, policy or slice.
             Cancelled: `cancel` was set.
         """
         settings: dict[str, Any] = {"direction": direction, "first": first, "last": last, "policy": policy}
@@ -123,31 +139,39 @@ class InteractiveSegment:
         return self.session.propagate(monitor=Monitor(progress, cancel), **settings)
 
     def undo(self) -> bool:
-        """Take back the last prompt or propagation; whether there was one. (The segment: `StrokeSAMLogic.writer`.)"""
+        """Undo the last prompt or propagation. The segment itself has an undo of its own, `StrokeSAMLogic.writer`.
+
+        Returns:
+            Whether there was anything to undo.
+        """
         return self.session.undo()
 
     def redo(self) -> bool:
-        """Do again what `undo` took back; whether there was anything."""
+        """Redo the last prompt or propagation that was undone.
+
+        Returns:
+            Whether there was anything to redo.
+        """
         return self.session.redo()
 
     def mask(self) -> np.ndarray:
-        """The object as it stands, bool (k, j, i) of the volume's image."""
+        """The current object: bool (k, j, i) on the grid of the volume's image."""
         import SimpleITK as sitk
 
         return sitk.GetArrayFromImage(self.session.mask()) > 0
 
     def apply(self) -> str:
-        """Write the object into the segment, the prompts into its tag. Returns the segment's id.
+        """Write the object into the segment and the prompts into the segment's tag; return the segment's id.
 
-        What the session wrote before is replaced; what was there of other origin stays. Masking, editable range and
-        overwriting are those of `StrokeSAMLogic.writer`.
+        The session's earlier result is replaced; voxels of other origin stay. The settings of `StrokeSAMLogic.writer`
+        for masking, editable intensity range and overwriting apply.
 
         Raises:
             Cancelled: the volume is no longer in the scene.
-            StrokeSAMError: the segmentation or the segment is not.
+            StrokeSAMError: the segmentation is no longer in the scene, or the segment no longer exists.
         """
         from StrokeSAMLib.imaging.geometry import patch_of
-        from StrokeSAMLib.interactive.record import document
+        from StrokeSAMLib.interactive.record import to_document
 
         if self._volumeNode.GetScene() is None:
             raise Cancelled()
@@ -157,43 +181,45 @@ class InteractiveSegment:
         self.segmentId = self._writer.write(
             labelmap, self.segmentationNode, self._volumeNode, self.segmentId, INFARCT, self._contribution
         )
-        saveSession(self.segmentationNode, self.segmentId, document(self.session))
+        saveSession(self.segmentationNode, self.segmentId, to_document(self.session))
         return self.segmentId
 
 
-def saveSession(segmentationNode: slicer.vtkMRMLSegmentationNode, segmentId: str, made: Mapping[str, Any]) -> None:
-    """Keep a session's document in the segment's tag; one without actions removes the tag.
+def saveSession(
+    segmentationNode: slicer.vtkMRMLSegmentationNode, segmentId: str, sessionDocument: Mapping[str, Any]
+) -> None:
+    """Save a session's document in the segment's tag. A document without actions removes the tag.
 
-    The segment holds what it held: what was undone in it can still be redone.
+    The segment's voxels do not change, and Slicer can still redo changes of the segment that were undone.
     """
     segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
-    before = segment.GetMTime()
-    with unnoticed(segment):
-        if made["actions"]:
-            writeTag(segment, SESSION, made)
+    timeBefore = segment.GetMTime()
+    with observersBlocked(segment):
+        if sessionDocument["actions"]:
+            writeTag(segment, SESSION, sessionDocument)
         elif segment.HasTag(SESSION):
             segment.RemoveTag(SESSION)
-    if segment.GetMTime() != before:
+    if segment.GetMTime() != timeBefore:
         segmentationNode.StorableModified()
 
 
 def savedSession(segment: slicer.vtkSegment) -> dict[str, Any] | None:
-    """The document that `saveSession` kept; None where there is none.
+    """Return the document that `saveSession` saved; None if there is none.
 
     Raises:
-        InputError: the tag holds something else.
+        InputError: the tag holds no valid document.
     """
     from StrokeSAMLib.interactive.record import check_document
 
     try:
-        made = readTag(segment, SESSION)
-        return None if made is None else check_document(made)
+        sessionDocument = readTag(segment, SESSION)
+        return None if sessionDocument is None else check_document(sessionDocument)
     except (ValueError, InputError) as error:
         raise InputError(f"{segment.GetName()}: its saved prompts cannot be read: {error}") from None
 
 
-def segmentImage(segmentationNode: slicer.vtkMRMLSegmentationNode, segmentId: str) -> sitk.Image:
-    """What a segment holds, as an image in the world (LPS), UInt8.
+def segmentImage(segmentationNode: slicer.vtkMRMLSegmentationNode, segmentId: str | None) -> sitk.Image:
+    """The segment as an image in world coordinates (LPS), UInt8.
 
     Raises:
         StrokeSAMError: there is no such segment.

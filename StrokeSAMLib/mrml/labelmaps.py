@@ -1,4 +1,4 @@
-"""Labelmaps of segments: on another grid, without the empty part around them, compared."""
+"""Labelmaps of segments: resample, crop and compare them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 Labelmap: TypeAlias = "slicer.vtkOrientedImageData"
 
 
-class Box(NamedTuple):
-    """The voxels above 0 of a labelmap, bool (k, j, i), in the least box; and the index of its first voxel."""
+class CroppedVoxels(NamedTuple):
+    """The voxels above 0 of a labelmap in their bounding box.
+
+    Attributes:
+        voxels: bool (k, j, i).
+        start: index (k, j, i) of the first voxel.
+    """
 
     voxels: np.ndarray
     start: tuple[int, int, int]
@@ -24,18 +29,22 @@ class Box(NamedTuple):
 def isEmpty(labelmap: Labelmap) -> bool:
     """Whether a labelmap has no voxels, or none above 0."""
     first, last = labelmap.GetExtent()[::2], labelmap.GetExtent()[1::2]
-    # Without voxels VTK calls the range 0 to 1.
+    # VTK gives the range 0 to 1 for an image without voxels.
     return any(low > high for low, high in zip(first, last, strict=True)) or labelmap.GetScalarRange()[1] == 0
 
 
-def erase(labelmap: Labelmap, where: Labelmap) -> None:
-    """Set `labelmap` to 0 where the other is above 0."""
+def erase(labelmap: Labelmap, mask: Labelmap) -> None:
+    """Set `labelmap` to 0 where `mask` is above 0."""
     operations = slicer.vtkOrientedImageDataResample
-    operations.ModifyImage(labelmap, where, operations.OPERATION_MASKING, None, 0.0, 0.0)
+    operations.ModifyImage(labelmap, mask, operations.OPERATION_MASKING, None, 0.0, 0.0)
 
 
 def resampledTo(grid: Labelmap, labelmap: Labelmap) -> Labelmap:
-    """`labelmap` on the grid of `grid`, not interpolated; itself where its voxels lie on it already."""
+    """Return `labelmap` on the grid of `grid`, without interpolation.
+
+    Returns:
+        A new labelmap, or `labelmap` itself if its voxels already lie on the grid.
+    """
     operations = slicer.vtkOrientedImageDataResample
     if operations.DoGeometriesMatch(labelmap, grid):
         return labelmap
@@ -45,39 +54,39 @@ def resampledTo(grid: Labelmap, labelmap: Labelmap) -> Labelmap:
 
 
 def cropped(labelmap: Labelmap) -> Labelmap:
-    """A copy, no larger than the voxels above 0 need; without any, without voxels."""
-    made, extent = slicer.vtkOrientedImageData(), [0, -1, 0, -1, 0, -1]
+    """Return a copy that is cropped to the voxels above 0. The copy has no voxels if there are none above 0."""
+    copy, extent = slicer.vtkOrientedImageData(), [0, -1, 0, -1, 0, -1]
     if not isEmpty(labelmap):
         slicer.vtkOrientedImageDataResample.CalculateEffectiveExtent(labelmap, extent)
-        slicer.vtkOrientedImageDataResample.CopyImage(labelmap, made, extent)
-    return made
+        slicer.vtkOrientedImageDataResample.CopyImage(labelmap, copy, extent)
+    return copy
 
 
-def boxOf(labelmap: Labelmap | None, grid: Labelmap) -> Box:
-    """What the labelmap holds, on the grid of `grid`; None holds nothing."""
+def croppedVoxelsOf(labelmap: Labelmap | None, grid: Labelmap) -> CroppedVoxels:
+    """Return the voxels above 0 of `labelmap` on the grid of `grid`; none if `labelmap` is None."""
     import numpy as np
 
     if labelmap is not None and not isEmpty(labelmap):
         onGrid = cropped(resampledTo(grid, labelmap))
         if not isEmpty(onGrid):
-            return Box(voxelsOf(onGrid) > 0, onGrid.GetExtent()[::2][::-1])
-    return Box(np.zeros((0, 0, 0), bool), (0, 0, 0))
+            return CroppedVoxels(voxelsOf(onGrid) > 0, onGrid.GetExtent()[::2][::-1])
+    return CroppedVoxels(np.zeros((0, 0, 0), bool), (0, 0, 0))
 
 
-def differing(first: Box, second: Box) -> int:
-    """How many voxels only one of the two holds."""
+def countDifferingVoxels(first: CroppedVoxels, second: CroppedVoxels) -> int:
+    """Count the voxels that are in only one of the two."""
     import numpy as np
 
     low = np.minimum(first.start, second.start)
     high = np.maximum(np.add(first.start, first.voxels.shape), np.add(second.start, second.voxels.shape))
-    whole = np.zeros(high - low, bool)
+    difference = np.zeros(high - low, bool)
     for voxels, start in (first, second):
-        at = tuple(slice(a, a + n) for a, n in zip(start - low, voxels.shape, strict=True))
-        whole[at] ^= voxels
-    return int(np.count_nonzero(whole))
+        box = tuple(slice(a, a + n) for a, n in zip(start - low, voxels.shape, strict=True))
+        difference[box] ^= voxels
+    return int(np.count_nonzero(difference))
 
 
 def fingerprint(labelmap: Labelmap) -> int:
-    """A number that is another where the labelmap holds other voxels; that there are more empty ones around is none."""
-    box, origin = boxOf(labelmap, labelmap), labelmap.GetOrigin()
+    """A hash of the labelmap's voxels. Empty voxels around the object do not change it."""
+    box, origin = croppedVoxelsOf(labelmap, labelmap), labelmap.GetOrigin()
     return hash((box.voxels.tobytes(), box.voxels.shape, box.start, origin, labelmap.GetSpacing()))

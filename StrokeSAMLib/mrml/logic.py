@@ -1,4 +1,4 @@
-"""The scripted API: volume nodes in, a segmentation node out. No Qt, no pop-ups."""
+"""The scripted API: segment the lesion in volume nodes and write it into a segmentation node. No Qt, no pop-ups."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import slicer
 
-from StrokeSAMLib.errors import Cancelled, InputError, OptionError, StrokeSAMError
+from StrokeSAMLib.core.errors import Cancelled, InputError, OptionError, StrokeSAMError
 from StrokeSAMLib.mrml.interactive import InteractiveSegment, savedSession
-from StrokeSAMLib.mrml.origin import keepLesionVolume, sourceVolume
+from StrokeSAMLib.mrml.origin import setLesionVolume, sourceVolume
 from StrokeSAMLib.mrml.segments import SegmentWriter, newSegmentation, toSegmentationFrame
 from StrokeSAMLib.mrml.space import viewPlane
 from StrokeSAMLib.mrml.tags import PROVENANCE, writeTag
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """What a segmentation needs, free of MRML: a worker thread may have it.
+    """The inputs of one segmentation, without MRML nodes. A worker thread may use it.
 
     Attributes:
         method: id of the method.
-        volumes: by key.
-        options: of the method.
-        volumeId: id of the node that the result belongs to.
+        volumes: snapshots of the volumes, by input key.
+        options: options of the method, by name.
+        volumeId: id of the volume node to which the result belongs.
     """
 
     method: str
@@ -42,33 +42,46 @@ class Request:
 
     @property
     def names(self) -> dict[str, str]:
-        """The volumes' names by key, for errors."""
+        """The volumes' names by input key, for error messages."""
         return {key: volume.name for key, volume in self.volumes.items()}
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know of the inputs, one line each."""
-        bent = (volume.name for volume in self.volumes.values() if volume.bent)
-        return tuple(f"{name}: resampled, since its transform is not rigid" for name in bent)
+        """Notes for the user about the inputs, one line each."""
+        resampled = (volume.name for volume in self.volumes.values() if volume.needsResampling)
+        return tuple(f"{name}: resampled, because its transform is not rigid" for name in resampled)
 
     def run(
         self, progress: Callable[[float, str], None] | None = None, cancel: threading.Event | None = None
     ) -> LesionResult:
-        """Segment. On any thread."""
+        """Segment the lesion. May run on any thread.
+
+        Args:
+            progress: called as ``progress(fraction, text)``.
+            cancel: set it from another thread to stop the work.
+
+        Raises:
+            InputError: a volume cannot be used; the text names it.
+            OptionError: an option is unknown or its value is invalid.
+            Cancelled: `cancel` was set.
+        """
         from StrokeSAMLib.lesion import segment
 
         try:
             images = {key: volume.image() for key, volume in self.volumes.items()}
             return segment(images, self.method, progress, cancel, **self.options)
         except InputError as error:
-            raise error.naming(self.names) from None
+            raise error.with_names(self.names) from None
 
 
 class StrokeSAMLogic:
-    """Segment lesions in a scene.
+    """Segments lesions in a scene.
 
-    `segmentLesion` does all of it and blocks. A user interface calls its three parts itself: `prepare` and `apply` on
-    the main thread, `Request.run` on a worker between them.
+    `segmentLesion` does all the work and blocks. A user interface calls its three parts instead: `prepare` on the
+    main thread, `Request.run` on a worker thread, and `apply` on the main thread.
+
+    Attributes:
+        writer: writes the segments; holds the settings for masking and overwriting, and undo and redo.
     """
 
     def __init__(self, scene: slicer.vtkMRMLScene | None = None):
@@ -89,47 +102,62 @@ class StrokeSAMLogic:
 
         Args:
             inputs: volume nodes by key: "ncct", or "dwi" with "adc" or "b0".
-            method: id of the method (see `StrokeSAMLib.lesion.METHODS`); "auto" for the best that can run here.
-            segmentationNode: written to; by default a new one beside the first volume, with its geometry.
-            segmentId: the segment to replace; by default one is added.
+            method: id of the method (see `StrokeSAMLib.lesion.METHODS`); "auto" for the best method that can run.
+            segmentationNode: the segmentation to write to; None for a new one with the geometry of the first volume.
+            segmentId: the segment to replace; None to add a segment.
             progress: called as ``progress(fraction, text)``.
             cancel: set it from another thread to stop the work.
-            options: of the method.
+            options: options of the method.
 
         Returns:
             The segmentation node. Its segment has a name, a colour, a terminology code, and the report in its tag
             "StrokeSAM.Provenance". The volumes are not changed.
 
         Raises:
-            InputError: a volume that cannot be used; the text names it.
-            OptionError: an unknown method or option, or a bad value.
-            Cancelled: `cancel` was set, or the scene was closed meanwhile.
+            InputError: a volume cannot be used; the text names it.
+            OptionError: the method or an option is unknown, or a value is invalid.
+            Cancelled: `cancel` was set, or the scene was closed during the work.
+            StrokeSAMError: see `apply`.
         """
         request = self.prepare(inputs, method, **options)
         result = request.run(progress, cancel)
         return self.apply(request, result, segmentationNode, segmentId)
 
     def prepare(self, inputs: Mapping[str, slicer.vtkMRMLScalarVolumeNode], method: str, **options: Any) -> Request:
-        """Take the volumes as they are now out of the scene. Main thread."""
+        """Check the inputs and take snapshots of the volumes. Call it on the main thread.
+
+        Args:
+            inputs: volume nodes by key, as in `segmentLesion`; entries that are None are ignored.
+            method: id of the method, or "auto".
+            options: options of the method.
+
+        Raises:
+            InputError: a volume is missing, unexpected or cannot be used; the text names it.
+            OptionError: the method or an option is unknown, or a value is invalid.
+        """
         from StrokeSAMLib.lesion import choose_method
 
-        given = {key: node for key, node in inputs.items() if node is not None}
-        chosen, _ = choose_method(method, given)
+        nodes = {key: node for key, node in inputs.items() if node is not None}
+        chosen, _ = choose_method(method, nodes)
         if chosen.organ != "brain":
-            raise OptionError(f"method {method} is of the {chosen.organ}: use the command or the library")
-        chosen.check_inputs(given)
+            raise OptionError(f"method {method} segments the {chosen.organ}: use the command line or the library")
+        chosen.check_inputs(nodes)
         chosen.build_options(options)
-        for node in given.values():
+        for node in nodes.values():
             if not self._scene.IsNodePresent(node):
                 raise InputError(f"{node.GetName()}: the volume is not in the scene")
-        volumes = {key: snapshotOf(node) for key, node in given.items()}
-        return Request(method, volumes, dict(options), given[chosen.reference].GetID())
+        volumes = {key: snapshotOf(node) for key, node in nodes.items()}
+        return Request(method, volumes, dict(options), nodes[chosen.reference].GetID())
 
     @staticmethod
     def fitting(
         request: Request, segmentationNode: slicer.vtkMRMLSegmentationNode | None
     ) -> slicer.vtkMRMLSegmentationNode | None:
-        """The segmentation, if the request's result belongs into it: it is of the same volume, or of none yet."""
+        """Return the segmentation if the result can be added to it: it belongs to the same volume, or to none yet.
+
+        Returns:
+            `segmentationNode`, or None if a new segmentation is needed.
+        """
         if segmentationNode is None:
             return None
         source = sourceVolume(segmentationNode)
@@ -142,11 +170,13 @@ class StrokeSAMLogic:
         segmentationNode: slicer.vtkMRMLSegmentationNode | None = None,
         segmentId: str | None = None,
     ) -> slicer.vtkMRMLSegmentationNode:
-        """Write a result as a segment. Main thread. See `segmentLesion`.
+        """Write a result as a segment. Call it on the main thread. Arguments as in `segmentLesion`.
 
         Raises:
-            Cancelled: the volume is no longer in the scene (removed, or the scene closed): there is nothing to do.
-            StrokeSAMError: the segmentation or the segment is no longer there, or the result does not fit into it.
+            Cancelled: the volume is no longer in the scene, because it was removed or the scene was closed.
+            InputError: the volume's size changed during the work.
+            StrokeSAMError: the segmentation or the segment no longer exists, or the result does not fit into the
+                segmentation's geometry.
         """
         from StrokeSAMLib.imaging.geometry import patch_of
 
@@ -160,9 +190,10 @@ class StrokeSAMLogic:
             raise StrokeSAMError("the segmentation to write to is no longer in the scene")
         toSegmentationFrame(labelmap, volumeNode, segmentationNode)
         segmentId = self.writer.write(labelmap, segmentationNode, volumeNode, segmentId, INFARCT)
-        segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
+        # Slicer has no types, so the type checker does not see that the node exists.
+        segment = segmentationNode.GetSegmentation().GetSegment(segmentId)  # pyright: ignore[reportOptionalMemberAccess]
         writeTag(segment, PROVENANCE, self._provenance(request, result))
-        keepLesionVolume(segmentationNode, volumeNode)
+        setLesionVolume(segmentationNode, volumeNode)
         return segmentationNode
 
     def startInteractive(
@@ -176,21 +207,22 @@ class StrokeSAMLogic:
         device: str = "auto",
         **options: Any,
     ) -> InteractiveSegment:
-        """A session of boxes and points on a volume.
+        """Open a session for boxes and points on a volume.
 
         Args:
             volumeNode: a scalar volume.
-            engine: see `strokesam methods`.
-            segmentationNode: written to by `apply`; by default a new one beside the volume.
-            segmentId: the segment to add to; by default a new one.
-            viewNode: a slice view whose plane the slices have; by default they are those of the thickest axis.
-            weights: the engine's checkpoint, where it needs one.
+            engine: id of the engine; `strokesam methods` lists them.
+            segmentationNode: the segmentation to which `apply` writes; None for a new one.
+            segmentId: the segment to which the result is added; None for a new one.
+            viewNode: a slice view; the session's slices are parallel to its plane. None for slices across the
+                volume's thickest axis.
+            weights: file of the engine's checkpoint; None for the file in the weights folder, if the engine needs one.
             device: "auto", "cpu", "cuda" or "mps".
-            options: of the engine.
+            options: options of the engine.
 
         Raises:
-            InputError: a volume or weights that cannot be used; the text names it.
-            OptionError: no such engine, option or device.
+            InputError: the volume or the weights cannot be used; the text names them.
+            OptionError: there is no such engine, option or device.
             StrokeSAMError: there is no such segment.
         """
         from StrokeSAMLib.interactive import Session
@@ -208,7 +240,7 @@ class StrokeSAMLogic:
                 options=options,
             )
         except InputError as error:
-            raise error.naming({"volume": volume.name}) from None
+            raise error.with_names({"volume": volume.name}) from None
         return self._interactive(session, volumeNode, segmentationNode, segmentId)
 
     def reopenInteractive(
@@ -219,26 +251,27 @@ class StrokeSAMLogic:
         weights: str | None = None,
         device: str = "auto",
     ) -> InteractiveSegment:
-        """The session that a segment was made by, from its tag; its prompts and propagations are done again.
+        """Reopen the session that is saved in a segment's tag: its prompts and propagations are repeated.
 
         Raises:
-            InputError: no prompts are saved with the segment, or they are another volume's (both hashes are told).
+            InputError: no prompts are saved with the segment, or they belong to another volume; the text then has
+                the hashes of both volumes.
             StrokeSAMError: there is no such segment.
         """
         from StrokeSAMLib.interactive.record import replay
 
         volume = snapshotOf(volumeNode)
         segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
-        made = savedSession(segment) if segment is not None else None
-        if made is None:
+        sessionDocument = savedSession(segment) if segment is not None else None
+        if sessionDocument is None:
             raise InputError(f"{segmentationNode.GetName()}: no prompts are saved with segment '{segmentId}'")
         try:
-            session = replay(made, volume.image(), None if weights is None else Path(weights), device)
+            session = replay(sessionDocument, volume.image(), None if weights is None else Path(weights), device)
         except InputError as error:
-            raise error.naming({"volume": volume.name}) from None
-        opened = self._interactive(session, volumeNode, segmentationNode, segmentId)
-        opened.adopt()
-        return opened
+            raise error.with_names({"volume": volume.name}) from None
+        interactive = self._interactive(session, volumeNode, segmentationNode, segmentId)
+        interactive.adopt()
+        return interactive
 
     def _interactive(
         self,
@@ -255,7 +288,7 @@ class StrokeSAMLogic:
         return InteractiveSegment(session, self.writer, volumeNode, node, segmentId)
 
     def addProbability(self, request: Request, result: LesionResult) -> slicer.vtkMRMLScalarVolumeNode:
-        """The score map (0…1) as a new volume node, where the image was in the world."""
+        """Add the probability map (0…1) as a new volume node, at the image's place in world coordinates."""
         name = f"{request.names[next(iter(request.names))]} lesion probability"
         return volumeNodeFromImage(result.score, self._scene, name)
 

@@ -1,6 +1,6 @@
-"""The one way a segment is written: through Slicer's own segment editor logic.
+"""Write segments through Slicer's own segment editor logic, and read them.
 
-So masking, editable intensity range, overwriting of neighbours and undo hold for scripts as they do for Paint.
+Masking, editable intensity range, overwriting of neighbours and undo therefore apply to scripts as they do to Paint.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import slicer
 
-from StrokeSAMLib.errors import StrokeSAMError
+from StrokeSAMLib.core.errors import StrokeSAMError
 from StrokeSAMLib.mrml.contribution import Contribution
 from StrokeSAMLib.mrml.coverage import covers
 from StrokeSAMLib.mrml.labelmaps import resampledTo
@@ -23,10 +23,10 @@ _EDITOR_NODE_TAG = "StrokeSAMSegmentEditor"
 
 
 class SegmentWriter:
-    """Writes segments in one scene, and undoes what it wrote.
+    """Writes segments in one scene, with undo and redo.
 
-    Its segment editor node holds mask mode, editable intensity range and overwrite mode, as the Segment Editor's own
-    does. By default nothing is overwritten: a result never eats into a neighbouring segment.
+    Its segment editor node holds mask mode, editable intensity range and overwrite mode, like the node of the Segment
+    Editor. By default nothing is overwritten: a result never removes voxels of a neighbouring segment.
     """
 
     def __init__(self, scene: slicer.vtkMRMLScene):
@@ -36,7 +36,7 @@ class SegmentWriter:
 
     @property
     def editorNode(self) -> slicer.vtkMRMLSegmentEditorNode:
-        """The settings of masking and overwriting; made anew after the scene was closed."""
+        """The node with the settings for masking and overwriting. A new one is created after the scene was closed."""
         node = self._scene.GetSingletonNode(_EDITOR_NODE_TAG, "vtkMRMLSegmentEditorNode")
         if node is None:
             node = slicer.vtkMRMLSegmentEditorNode()
@@ -55,38 +55,38 @@ class SegmentWriter:
         term: Term,
         contribution: Contribution | None = None,
     ) -> str:
-        """Set a segment to `labelmap` (0 or 1; in the segmentation's own frame) and return its id.
+        """Set a segment to `labelmap` and return the segment's id.
 
         Args:
-            labelmap: on any grid; resampled onto the segmentation's.
-            segmentationNode: with a reference geometry, or none yet (then the source volume's).
-            sourceVolumeNode: whose intensities an editable range refers to.
-            segmentId: the segment to replace, or None to add one with the name, colour and code of `term`.
-            term: what the segment is.
-            contribution: of a session to this segment: `labelmap` takes the place of that, not of all the segment.
+            labelmap: 0 or 1, in the segmentation's frame, on any grid; it is resampled to the segmentation's grid.
+            segmentationNode: the segmentation. If it has no reference geometry, it gets that of the source volume.
+            sourceVolumeNode: the volume to whose intensities the editable intensity range applies.
+            segmentId: the segment to replace; None to add one with the name, colour and code of `term`.
+            term: name, colour and code of a new segment.
+            contribution: the voxels that a session has added to the segment; `labelmap` then replaces only these.
 
         Raises:
-            StrokeSAMError: there is no such segment, no geometry to write on, or (without `contribution`) one that
-                the labelmap reaches out of. Nothing is written then.
+            StrokeSAMError: there is no such segment, the segmentation has no geometry, or the labelmap extends beyond
+                that geometry (checked only without `contribution`). Nothing is written then.
         """
         segmentation = segmentationNode.GetSegmentation()
         if segmentId is not None and segmentation.GetSegment(segmentId) is None:
             raise StrokeSAMError(f"{segmentationNode.GetName()}: there is no segment '{segmentId}'")
-        logic = self._aimedAt(segmentationNode, sourceVolumeNode)
+        logic = self._logicFor(segmentationNode, sourceVolumeNode)
         if not logic.ResetModifierLabelmapToDefault():
-            raise StrokeSAMError(f"{segmentationNode.GetName()}: the segmentation has no geometry to write on")
+            raise StrokeSAMError(f"{segmentationNode.GetName()}: the segmentation has no geometry")
         modifier = logic.GetModifierLabelmap()
         if contribution is None:
             if not covers(modifier, labelmap):
                 raise StrokeSAMError(
-                    f"{segmentationNode.GetName()}: the result reaches out of the segmentation's geometry, and would "
-                    "be cut there; choose another segmentation, or none"
+                    f"{segmentationNode.GetName()}: the result extends beyond the segmentation's geometry and would "
+                    "be cut off; choose another segmentation, or none"
                 )
             slicer.vtkOrientedImageDataResample.ModifyImage(
                 modifier, resampledTo(modifier, labelmap), slicer.vtkOrientedImageDataResample.OPERATION_MAXIMUM
             )
         else:
-            contribution.fill(modifier, segmentLabelmap(segmentationNode, segmentId), labelmap)
+            contribution.compose(modifier, segmentLabelmap(segmentationNode, segmentId), labelmap)
         logic.SaveStateForUndo()
         if segmentId is None:
             segmentId = segmentation.AddEmptySegment("", _freeName(segmentation, term.name), term.color)
@@ -94,18 +94,19 @@ class SegmentWriter:
         self.editorNode.SetSelectedSegmentID(segmentId)
         logic.ModifySegmentByLabelmap(segmentationNode, segmentId, modifier, logic.ModificationModeSet, False, False)
         if contribution is not None:
-            contribution.written(segmentLabelmap(segmentationNode, segmentId))
-        return segmentId
+            contribution.recordWritten(segmentLabelmap(segmentationNode, segmentId))
+        # Slicer has no types, so the type checker does not see that AddEmptySegment returned an id.
+        return segmentId  # pyright: ignore[reportReturnType]
 
     def undo(self) -> None:
-        """Take back the last `write`."""
+        """Undo the last `write`."""
         self._logic.Undo()
 
     def redo(self) -> None:
-        """Do again what `undo` took back."""
+        """Redo the last `write` that was undone."""
         self._logic.Redo()
 
-    def _aimedAt(
+    def _logicFor(
         self, segmentationNode: slicer.vtkMRMLSegmentationNode, sourceVolumeNode: slicer.vtkMRMLScalarVolumeNode
     ) -> slicer.vtkSlicerSegmentEditorLogic:
         self._logic.SetSegmentEditorNode(self.editorNode)
@@ -117,16 +118,16 @@ class SegmentWriter:
 def newSegmentation(
     volumeNode: slicer.vtkMRMLScalarVolumeNode, scene: slicer.vtkMRMLScene
 ) -> slicer.vtkMRMLSegmentationNode:
-    """A segmentation of a lesion, with the volume's geometry, transform, and place in the subject hierarchy."""
+    """Create a segmentation node for a lesion, with the volume's geometry, transform and subject hierarchy folder."""
     name = f"{volumeNode.GetName()} lesion"
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", scene.GenerateUniqueName(name))
     node.CreateDefaultDisplayNodes()
     node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
-    # After the transform: the geometry is set as the volume looks from within it.
+    # After the transform is set, because the geometry is computed relative to it.
     node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
     if hierarchy is not None and (item := hierarchy.GetItemByDataNode(volumeNode)):
-        # Moves the item that Slicer's plugins have made, or makes one where there are no plugins.
+        # Moves the item that Slicer's plugins have created; without plugins it creates one.
         hierarchy.CreateItem(hierarchy.GetItemParent(item), node)
     return node
 
@@ -134,21 +135,26 @@ def newSegmentation(
 def segmentLabelmap(
     segmentationNode: slicer.vtkMRMLSegmentationNode, segmentId: str | None
 ) -> slicer.vtkOrientedImageData | None:
-    """What a segment holds, 0 or 1, in the segmentation's frame; a copy. None where there is no such segment."""
+    """A copy of the segment's labelmap, 0 or 1, in the segmentation's frame; None if there is no such segment."""
     if segmentId is None or segmentationNode.GetSegmentation().GetSegment(segmentId) is None:
         return None
     labelmap = slicer.vtkOrientedImageData()
-    found = segmentationNode.GetBinaryLabelmapRepresentation(segmentId, labelmap)
-    return labelmap if found else None
+    succeeded = segmentationNode.GetBinaryLabelmapRepresentation(segmentId, labelmap)
+    return labelmap if succeeded else None
 
 
 def labelmapForSegmentation(
     patch: Patch, volumeNode: slicer.vtkMRMLScalarVolumeNode, segmentationNode: slicer.vtkMRMLSegmentationNode
 ) -> slicer.vtkOrientedImageData:
-    """A mask made from the volume's image, in the segmentation's frame.
+    """Convert a mask of the volume's image into a labelmap in the segmentation's frame.
+
+    Args:
+        patch: the mask, on the grid of the volume's image.
+        volumeNode: the volume.
+        segmentationNode: the segmentation.
 
     Raises:
-        InputError: the volume's size has changed since.
+        InputError: the volume's size changed after its image was taken.
     """
     return toSegmentationFrame(labelmapForVolume(patch, volumeNode), volumeNode, segmentationNode)
 
@@ -158,7 +164,7 @@ def toSegmentationFrame(
     volumeNode: slicer.vtkMRMLScalarVolumeNode,
     segmentationNode: slicer.vtkMRMLSegmentationNode,
 ) -> slicer.vtkOrientedImageData:
-    """Carry `labelmap`, changed in place, from the volume's parent transform to the segmentation's."""
+    """Move `labelmap` from the volume's frame to the segmentation's frame: in place, and returned."""
     import vtk
 
     if volumeNode.GetParentTransformNode() is not segmentationNode.GetParentTransformNode():

@@ -1,4 +1,4 @@
-"""JSON in the tags of a segment, where Slicer saves it with the scene."""
+"""JSON in the tags of a segment. Slicer saves tags with the scene."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ SESSION = "StrokeSAM.Session"
 
 
 def writeTag(segment: slicer.vtkSegment, name: str, document: Mapping[str, Any]) -> None:
-    """Keep `document` in the tag."""
-    # In a file Slicer puts "|" between the tags and does not escape it.
+    """Store `document` in the tag `name`."""
+    # Slicer separates tags in a file by "|" and does not escape this sign.
     segment.SetTag(name, json.dumps(document, ensure_ascii=False, allow_nan=False).replace("|", "\\u007c"))
 
 
 @contextmanager
-def unnoticed(segment: slicer.vtkSegment) -> Iterator[None]:
-    """Change tags of the segment without its segmentation hearing of it: its history would drop what can be redone.
+def observersBlocked(segment: slicer.vtkSegment) -> Iterator[None]:
+    """Block the observers of the segment while its tags are changed.
 
-    That there is something to save it does not hear either: call `StorableModified` of its node.
+    Otherwise the segmentation's undo history would drop the states that can be redone. Slicer is not told that the
+    scene has changed; call `StorableModified` of the segmentation node for this.
     """
-    first = 1e9  # of all observers
-    tag = segment.AddObserver("ModifiedEvent", lambda caller, event: segment.GetCommand(tag).SetAbortFlag(1), first)
+    highestPriority = 1e9
+    tag = segment.AddObserver(
+        "ModifiedEvent", lambda caller, event: segment.GetCommand(tag).SetAbortFlag(1), highestPriority
+    )
     try:
         yield
     finally:
@@ -34,7 +37,7 @@ def unnoticed(segment: slicer.vtkSegment) -> Iterator[None]:
 
 
 def readTag(segment: slicer.vtkSegment, name: str) -> Any | None:
-    """What `writeTag` kept; None where there is no such tag.
+    """Return the document that `writeTag` stored; None if there is no such tag.
 
     Raises:
         ValueError: the tag holds no JSON.

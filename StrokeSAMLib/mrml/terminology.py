@@ -1,7 +1,8 @@
-"""What a segment is, in codes: the entries of StrokeSAM.term.json.
+"""Names, colours and codes of segments: the entries of StrokeSAM.term.json.
 
-The codes of SNOMED CT are 49755003 (morphologically altered structure), 55641003 (infarct) and 12738006 (brain).
-SNOMED CT has none that DICOM uses for the perfusion lesion's parts: these have codes of our own, 99STROKESAM.
+The SNOMED CT codes are 49755003 (morphologically altered structure), 55641003 (infarct) and 12738006 (brain).
+SNOMED CT has no codes that DICOM uses for the parts of a perfusion lesion. Their codes are of the project's own
+scheme, 99STROKESAM.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Term:
     code: tuple[str, str, str]
 
     def serialized(self) -> str:
-        """The entry as Slicer keeps it in a segment's tag."""
+        """The entry as text, in the format of Slicer's terminology tag."""
         return slicer.vtkSlicerTerminologiesModuleLogic.SerializeTerminologyEntry(
             CONTEXT, *_CATEGORY, *self.code, *_NONE, ANATOMY, *_BRAIN, *_NONE
         )

@@ -1,4 +1,4 @@
-"""Transforms copied in full: what the scene does to its own afterwards leaves the copy as it is."""
+"""Deep copies of transforms. Later changes of the scene's transforms do not change a copy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import vtk
 
-# What VTK's own copy of a transform shares with it: how it is asked for, and given.
+# Data that VTK's DeepCopy shares between a transform and its copy: names of the getter and the setter.
 _SHARED = (
     ("GetSourceLandmarks", "SetSourceLandmarks"),
     ("GetTargetLandmarks", "SetTargetLandmarks"),
@@ -17,40 +17,41 @@ _SHARED = (
 )
 
 
-def copied(transform: vtk.vtkAbstractTransform) -> vtk.vtkGeneralTransform:
-    """A copy, for any thread; of a grid the numbers are not copied, as those of a volume are not."""
-    made = vtk.vtkGeneralTransform()
-    made.PostMultiply()
-    _append(transform, made)
-    return made
+def copyTransform(transform: vtk.vtkAbstractTransform) -> vtk.vtkGeneralTransform:
+    """Return a copy that any thread may use. The voxels of a displacement grid are shared, like those of a volume."""
+    copy = vtk.vtkGeneralTransform()
+    copy.PostMultiply()
+    _append(transform, copy)
+    return copy
 
 
-def _append(transform: vtk.vtkAbstractTransform, made: vtk.vtkGeneralTransform) -> None:
+def _append(transform: vtk.vtkAbstractTransform, copy: vtk.vtkGeneralTransform) -> None:
     if isinstance(transform, vtk.vtkGeneralTransform):
         for n in range(transform.GetNumberOfConcatenatedTransforms()):
-            _append(transform.GetConcatenatedTransform(n), made)
+            _append(transform.GetConcatenatedTransform(n), copy)
         return
-    transform.Update()  # an inverse is what it is the inverse of only then
-    made.Concatenate(_linear(transform) if isinstance(transform, vtk.vtkLinearTransform) else _bent(transform))
+    transform.Update()  # an inverse transform computes its values here
+    isLinear = isinstance(transform, vtk.vtkLinearTransform)
+    copy.Concatenate(_copyLinear(transform) if isLinear else _copyNonLinear(transform))
 
 
-def _linear(transform: vtk.vtkLinearTransform) -> vtk.vtkTransform:
+def _copyLinear(transform: vtk.vtkLinearTransform) -> vtk.vtkTransform:
     copy = vtk.vtkTransform()
     copy.SetMatrix(transform.GetMatrix())
     return copy
 
 
-def _bent(transform: vtk.vtkAbstractTransform) -> vtk.vtkAbstractTransform:
+def _copyNonLinear(transform: vtk.vtkAbstractTransform) -> vtk.vtkAbstractTransform:
     copy = transform.MakeTransform()
     copy.DeepCopy(transform)
-    for get, give in _SHARED:
-        shared = getattr(transform, get)() if hasattr(transform, get) else None
+    for getter, setter in _SHARED:
+        shared = getattr(transform, getter)() if hasattr(transform, getter) else None
         if shared is not None:
-            getattr(copy, give)(_copyOf(shared))
+            getattr(copy, setter)(_copyData(shared))
     return copy
 
 
-def _copyOf(shared: Any) -> Any:
-    own = shared.NewInstance()
-    own.ShallowCopy(shared) if isinstance(shared, vtk.vtkImageData) else own.DeepCopy(shared)
-    return own
+def _copyData(shared: Any) -> Any:
+    copy = shared.NewInstance()
+    copy.ShallowCopy(shared) if isinstance(shared, vtk.vtkImageData) else copy.DeepCopy(shared)
+    return copy

@@ -1,8 +1,8 @@
-"""Volume nodes ↔ images: the geometry in full, parent transforms included.
+"""Conversion between volume nodes and images, with the full geometry and all parent transforms.
 
-A volume's voxels are analysed where they are in the world, since a transform may have turned the head upright. A
-rigid (or axis-wise scaling) parent transform only changes the geometry: the voxels of the image are those of the
-volume. Any other transform bends the grid: the volume is resampled, and results are resampled back.
+Images are in world coordinates, because a parent transform may turn the head upright. A rigid parent transform, or
+one that scales along the axes, changes only the geometry: the image has the voxels of the volume. With any other
+transform the volume is resampled, and results are resampled back.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import slicer
 import vtk
 
-from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.mrml.space import arrayOf, lpsMatrix, voxelsOf
-from StrokeSAMLib.mrml.transforms import copied
+from StrokeSAMLib.mrml.transforms import copyTransform
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,73 +23,78 @@ if TYPE_CHECKING:
 
     from StrokeSAMLib.imaging.geometry import Patch
 
+# Axes are orthogonal if the cosine of the angle between them is at most this.
 _ORTHOGONAL = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
 class VolumeSnapshot:
-    """A volume as it is now, free of MRML: taken on the main thread in no time, made an image on any other.
+    """The state of a volume at one moment, without its MRML node.
+
+    It is taken on the main thread, which is fast, and converted to an image on any thread.
 
     Attributes:
-        name: the volume's.
-        volumeId: of its node.
-        bent: whether its transform needs it resampled.
+        name: the volume's name.
+        volumeId: id of the volume's node.
+        needsResampling: whether the volume must be resampled because of its transform.
     """
 
     name: str
     volumeId: str
-    bent: bool
+    needsResampling: bool
     _oriented: slicer.vtkOrientedImageData
     _toWorld: vtk.vtkGeneralTransform | None
 
     def image(self) -> sitk.Image:
-        """The volume in the world (LPS, mm); it shares no memory with the node."""
+        """The volume as an image in world coordinates (LPS, mm). It shares no memory with the node."""
         oriented = slicer.vtkOrientedImageData()
         oriented.ShallowCopy(self._oriented)
         if self._toWorld is not None:
             lowest = oriented.GetScalarRange()[0]
             resample = slicer.vtkOrientedImageDataResample
-            resample.TransformOrientedImage(oriented, self._toWorld, False, self.bent, True, [lowest, 0.0, 0.0, 0.0])
+            resample.TransformOrientedImage(
+                oriented, self._toWorld, False, self.needsResampling, True, [lowest, 0.0, 0.0, 0.0]
+            )
         return imageFromOriented(oriented)
 
 
-def placeOf(node: slicer.vtkMRMLScalarVolumeNode) -> object:
-    """Something that is equal as long as the volume's voxels and their place in the world are."""
+def volumeState(node: slicer.vtkMRMLScalarVolumeNode) -> object:
+    """A key that stays equal as long as the volume's voxels and their position in the world do not change."""
     parent, toWorld, ijkToRas = node.GetParentTransformNode(), vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(ijkToRas)
-    bent = 0
+    transformTime = 0
     if parent is not None:
         if parent.IsTransformToWorldLinear():
             parent.GetMatrixTransformToWorld(toWorld)
         else:
-            bent = parent.GetTransformToWorldMTime()
+            transformTime = parent.GetTransformToWorldMTime()
     data = node.GetImageData()
     matrices = (tuple(arrayOf(matrix).ravel().tolist()) for matrix in (ijkToRas, toWorld))
-    return (node.GetID(), 0 if data is None else data.GetMTime(), bent, *matrices)
+    return (node.GetID(), 0 if data is None else data.GetMTime(), transformTime, *matrices)
 
 
 def worldTransform(node: slicer.vtkMRMLTransformableNode) -> vtk.vtkGeneralTransform | None:
-    """A copy of what carries the node's points to the world, for any thread; None for nothing."""
+    """A copy of the transform from the node's frame to the world, for any thread; None if there is no transform."""
     parent = node.GetParentTransformNode()
     if parent is None:
         return None
     live = vtk.vtkGeneralTransform()
     slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(parent, None, live)
-    return copied(live)
+    return copyTransform(live)
 
 
 def snapshotOf(node: slicer.vtkMRMLScalarVolumeNode) -> VolumeSnapshot:
-    """The volume as it is now; nothing is copied but its geometry.
+    """Take a snapshot of the volume. Only its geometry is copied.
 
     Raises:
-        InputError: no node, no voxels, or several components a voxel; the text names the volume.
+        InputError: there is no volume node, or it has no voxels or several components per voxel; the text names it.
     """
     _checkVolume(node)
-    return VolumeSnapshot(node.GetName(), node.GetID(), isBent(node), _oriented(node), worldTransform(node))
+    return VolumeSnapshot(node.GetName(), node.GetID(), needsResampling(node), _oriented(node), worldTransform(node))
 
 
 def imageFromVolumeNode(node: slicer.vtkMRMLScalarVolumeNode) -> sitk.Image:
-    """The volume as an image in the world (LPS, mm). The node is not changed and shares no memory with the image.
+    """The volume as an image in world coordinates (LPS, mm). It shares no memory with the node.
 
     Raises:
         InputError: see `snapshotOf`.
@@ -98,7 +103,7 @@ def imageFromVolumeNode(node: slicer.vtkMRMLScalarVolumeNode) -> sitk.Image:
 
 
 def volumeNodeFromImage(image: sitk.Image, scene: slicer.vtkMRMLScene, name: str) -> slicer.vtkMRMLScalarVolumeNode:
-    """A new volume node of `image`, in the world, with its display node."""
+    """Create a volume node from `image`, in world coordinates, with a display node."""
     import SimpleITK as sitk
 
     node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
@@ -109,8 +114,8 @@ def volumeNodeFromImage(image: sitk.Image, scene: slicer.vtkMRMLScene, name: str
     return node
 
 
-def isBent(node: slicer.vtkMRMLVolumeNode) -> bool:
-    """Whether a parent transform takes the volume off any grid of right angles, so that it must be resampled."""
+def needsResampling(node: slicer.vtkMRMLVolumeNode) -> bool:
+    """Whether a parent transform makes the volume's axes non-orthogonal, so that the volume must be resampled."""
     import numpy as np
 
     parent = node.GetParentTransformNode()
@@ -127,17 +132,17 @@ def isBent(node: slicer.vtkMRMLVolumeNode) -> bool:
 
 
 def labelmapForVolume(patch: Patch, node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkOrientedImageData:
-    """A mask made from the volume's image, on the voxels of the volume and in its own (parent's) frame.
+    """Convert a mask of the volume's image into a labelmap on the volume's grid, in the frame of its parent transform.
 
     Raises:
-        InputError: the volume's size has changed since.
+        InputError: the volume's size changed after its image was taken.
     """
     import SimpleITK as sitk
 
-    if isBent(node):
+    if needsResampling(node):
         return _resampledBack(patch.image, node)
     if patch.size != tuple(node.GetImageData().GetDimensions()):
-        raise InputError(f"{node.GetName()}: the volume changed while its lesion was segmented")
+        raise InputError(f"{node.GetName()}: the volume changed during the segmentation")
     data = _vtkImage(sitk.GetArrayFromImage(patch.image))
     data.SetExtent(
         *(n for start, size in zip(patch.start, data.GetDimensions(), strict=True) for n in (start, start + size - 1))
@@ -158,11 +163,11 @@ def _checkVolume(node: slicer.vtkMRMLNode | None) -> None:
     if data is None or data.GetNumberOfPoints() == 0:
         raise InputError(f"{node.GetName()}: the volume has no voxels")
     if data.GetNumberOfScalarComponents() != 1:
-        raise InputError(f"{node.GetName()}: a scalar volume is needed; this one has several components a voxel")
+        raise InputError(f"{node.GetName()}: a scalar volume is needed; this one has several components per voxel")
 
 
 def _oriented(node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkOrientedImageData:
-    """The voxels, not copied, with the volume's own geometry."""
+    """The volume as an oriented image with its own geometry; it shares the voxels with the node."""
     oriented = slicer.vtkOrientedImageData()
     oriented.ShallowCopy(node.GetImageData())
     ijkToRas = vtk.vtkMatrix4x4()
@@ -188,7 +193,10 @@ def _resampledBack(mask: sitk.Image, node: slicer.vtkMRMLScalarVolumeNode) -> sl
 
 
 def imageFromOriented(oriented: slicer.vtkOrientedImageData) -> sitk.Image:
-    """Voxels copied; RAS turned into LPS; an extent that does not begin at 0 goes into the origin."""
+    """Convert an oriented image (RAS) to an image (LPS). The voxels are copied.
+
+    The first voxel of the extent becomes voxel 0 of the image.
+    """
     import numpy as np
     import SimpleITK as sitk
 
@@ -214,7 +222,7 @@ def _ijkToRas(image: sitk.Image) -> np.ndarray:
 
 
 def _vtkImage(array: np.ndarray) -> vtk.vtkImageData:
-    """A VTK image that owns a copy of `array` (k, j, i)."""
+    """A VTK image with a copy of `array` (k, j, i)."""
     from vtk.util.numpy_support import get_vtk_array_type, numpy_to_vtk
 
     data = vtk.vtkImageData()

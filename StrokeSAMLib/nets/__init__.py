@@ -1,1 +1,1 @@
-"""Networks: torch modules, and nothing but."""
+"""Networks as torch modules, and the helpers that run them."""

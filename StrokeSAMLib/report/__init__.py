@@ -1,4 +1,4 @@
-"""What is told about a segmented lesion: measurements, a JSON document, a picture."""
+"""Reports on a segmented lesion: measurements, a JSON document, a contact sheet."""
 
 from StrokeSAMLib.report.document import report, schema, write_report
 from StrokeSAMLib.report.measurements import measure, summary, volume_text

@@ -1,4 +1,4 @@
-"""The report as a JSON document, with a published schema."""
+"""The report as a JSON document with a published schema."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from typing import Any
 
 import numpy as np
 
-from StrokeSAMLib.files import file_hash, replacing
+from StrokeSAMLib.core.files import atomic_write, file_hash
+from StrokeSAMLib.core.version import __version__
 from StrokeSAMLib.lesion.result import LesionResult
 from StrokeSAMLib.report.measurements import measure
-from StrokeSAMLib.version import __version__
 
 SCHEMA_VERSION = 1
 _DIGITS = 6
 
 
 def report(result: LesionResult, files: Mapping[str, Path] | None = None) -> dict[str, Any]:
-    """The report on `result`: what made it, from what, and what was measured (see `schema`).
+    """The report on `result` as a JSON document: method, options, inputs and measurements (see `schema`).
 
     Args:
-        result: of an automatic method.
-        files: the input files (or folders of a DICOM series) by key; named and hashed, without their folders, which
-            may name a patient.
+        result: the result of an automatic method.
+        files: the input files (or folders of a DICOM series) by key. The report has their names and hashes, without
+            their folders, which may name a patient.
     """
     plane = result.midsagittal
-    return _jsonable(
+    return _to_json(
         {
             "schema_version": SCHEMA_VERSION,
             "software": {"name": "StrokeSAM", "version": __version__},
@@ -48,14 +48,19 @@ def report(result: LesionResult, files: Mapping[str, Path] | None = None) -> dic
 
 
 def write_report(document: Mapping[str, Any], path: Path) -> None:
-    """Write the document to `path`, whole or not at all."""
-    with replacing(path) as temporary:
+    """Write the document to `path` atomically.
+
+    Raises:
+        InputError: the folder cannot be written to.
+        ValueError: the document has a number that is not finite.
+    """
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of the document."""
-    return json.loads(resources.files(__package__).joinpath("report.schema.json").read_text("utf-8"))
+    return json.loads(resources.files("StrokeSAMLib.report").joinpath("report.schema.json").read_text("utf-8"))
 
 
 def _input(path: Path) -> dict[str, str]:
@@ -63,17 +68,17 @@ def _input(path: Path) -> dict[str, str]:
 
 
 def _series_hash(folder: Path) -> str:
-    """The hash of the sorted hashes of the folder's files: neither names nor their order count."""
+    """A hash of the sorted hashes of the folder's files; it depends on neither their names nor their order."""
     hashes = sorted(file_hash(path) for path in folder.iterdir() if path.is_file())
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
-def _jsonable(value: Any) -> Any:
-    """`value` as JSON knows it: NumPy's numbers as Python's, floats to `_DIGITS` decimals, NaN and infinity null."""
+def _to_json(value: Any) -> Any:
+    """Convert to JSON's types: NumPy numbers to Python's, floats to `_DIGITS` decimals, NaN and infinity to null."""
     if isinstance(value, Mapping):
-        return {key: _jsonable(entry) for key, entry in value.items()}
+        return {key: _to_json(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_jsonable(entry) for entry in value]
+        return [_to_json(entry) for entry in value]
     plain = value.item() if isinstance(value, np.generic) else value
     if isinstance(plain, float):
         return round(plain, _DIGITS) if math.isfinite(plain) else None

@@ -1,1 +1,1 @@
-"""Training of the networks that ship: synthetic patients, a loss, a loop."""
+"""Training of the lesion networks that ship with StrokeSAM: synthetic patients, a loss, a loop."""

@@ -1,4 +1,4 @@
-"""The loop: synthetic patients in, a network and its curve out."""
+"""The training loop: from synthetic patients to the weights of a network and a picture of its loss."""
 
 from __future__ import annotations
 
@@ -11,35 +11,42 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from StrokeSAMLib.errors import Cancelled, InputError
-from StrokeSAMLib.files import exists, replacing
-from StrokeSAMLib.imaging.writing import check_output
-from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.core.errors import Cancelled, InputError
+from StrokeSAMLib.core.files import atomic_write, exists
+from StrokeSAMLib.core.monitor import Monitor
+from StrokeSAMLib.io.writing import check_output
+from StrokeSAMLib.training.checkpoint import (
+    Checkpoint,
+    TrainingSetup,
+    load_checkpoint,
+    new_checkpoint,
+    save_checkpoint,
+)
 from StrokeSAMLib.training.curve import write_curve
+from StrokeSAMLib.training.distributed import ProcessGroup
 from StrokeSAMLib.training.gradients import training_precision
-from StrokeSAMLib.training.sheet import COUNT, write_sheet
-from StrokeSAMLib.training.state import Origin, State, begin, resume, save
-from StrokeSAMLib.training.step import nth_patient, take_step, workers
+from StrokeSAMLib.training.preview import PATIENT_COUNT, write_preview
+from StrokeSAMLib.training.step import nth_patient, patient_executor, take_step
 from StrokeSAMLib.training.synthesis import Anatomy
-from StrokeSAMLib.training.team import Team
 
-_CHECKPOINT, _CURVE, _SHEET = "checkpoint.pt", "curve.png", "patients.png"
+_CHECKPOINT, _CURVE, _PREVIEW = "checkpoint.pt", "curve.png", "patients.png"
 _SAVE_EVERY = 50
 _HOUR = 60.0
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What to train and for how long.
+class TrainingPlan:
+    """The network to train, and the end of the training.
 
     Attributes:
         id: "ncct-unet" or "dwi-unet".
-        minutes: of this run, and a resumed training goes on for as long again; None for an hour, or for no limit where
-            there is one of steps.
-        steps: stop after so many in all, however long they take; None for no limit.
-        resume: go on from the checkpoint in the folder.
-        precision: "auto", "float32" or "bfloat16", of the convolutions.
-        cooldown: over how many of the last steps the learning rate falls to nothing.
+        minutes: length of this run; a resumed training runs for this time again. None is an hour, or no limit if
+            `steps` is given.
+        seed: seed of the patients and of the first weights.
+        steps: number of steps in all, however long they take; None for no limit.
+        resume: continue from the checkpoint in the folder.
+        precision: "auto", "float32" or "bfloat16", the precision of the convolutions.
+        cooldown: number of the last steps over which the learning rate falls to zero.
     """
 
     id: str
@@ -50,91 +57,121 @@ class Plan:
     precision: str = "auto"
     cooldown: int = 0
 
-    def done(self, state: State, minutes: float) -> float:
-        """How much of it is done, 0…1, after so many minutes of this run."""
+    def progress(self, step: int, minutes: float) -> float:
+        """The part of the training that is done, 0…1, after `step` steps in all and `minutes` of this run."""
         most = self.minutes or (_HOUR if self.steps is None else float("inf"))
-        return min(1.0, max(minutes / most, state.step / self.steps if self.steps else 0.0))
+        return min(1.0, max(minutes / most, step / self.steps if self.steps else 0.0))
 
-    def rate(self, step: int) -> float:
-        """The part of the learning rate at a step, 0…1."""
+    def rate_factor(self, step: int) -> float:
+        """The factor of the learning rate at a step, 0…1."""
         return min(1.0, (self.steps - step) / self.cooldown) if self.steps and self.cooldown else 1.0
 
 
-def train(plan: Plan, anatomies: Sequence[Anatomy], folder: Path, monitor: Monitor, team: Team | None = None) -> State:
-    """Train, and write to `folder`: ``patients.png`` (the first of them), ``checkpoint.pt``, ``curve.png`` and
-    ``ID.safetensors`` (half precision).
+def train(
+    plan: TrainingPlan,
+    anatomies: Sequence[Anatomy],
+    folder: Path,
+    monitor: Monitor,
+    processes: ProcessGroup | None = None,
+) -> Checkpoint:
+    """Train a network and write the results to `folder`.
 
-    The same plan gives the same steps on the same machine, interrupted or not, if its precision is the same; on more
-    devices each step sees more patients. A cancelled training is saved where it stands.
+    The files are ``patients.png`` (the first patients), ``checkpoint.pt``, ``curve.png`` and ``ID.safetensors`` (half
+    precision). On one machine the same plan gives the same steps, interrupted or not, if the precision is the same.
+    With more devices each step has more patients. A cancelled training is saved.
 
     Args:
-        team: see `team.gather`; None for one device.
+        plan: the network to train, and the end of the training.
+        anatomies: the brains to make patients from.
+        folder: made if it does not exist.
+        monitor: receives the progress, and may cancel.
+        processes: see `start_processes`; None for one device.
 
     Raises:
-        InputError: the folder cannot be written to, or there is no such training to resume, or one not to be resumed.
-        Cancelled: the monitor's event was set.
+        InputError: the folder cannot be written to; there is no such training to resume; or the folder has a training
+            and the plan does not resume it.
+        Cancelled: the user cancelled.
     """
-    team = team or Team()
-    checkpoint, device = folder / _CHECKPOINT, str(team.device)
-    weights = folder / f"{plan.id}.safetensors"
-    _make(folder)
-    for path in (checkpoint, folder / _CURVE, folder / _SHEET, weights):
+    processes = processes or ProcessGroup()
+    checkpoint_path, device = folder / _CHECKPOINT, str(processes.device)
+    weights_path = folder / f"{plan.id}.safetensors"
+    _make_folder(folder)
+    for path in (checkpoint_path, folder / _CURVE, folder / _PREVIEW, weights_path):
         check_output(path, ())
-    if exists(checkpoint) and not plan.resume:
-        raise InputError(f"{checkpoint}: a training lies there; go on with it (--resume), or name another folder")
-    origin = Origin(plan.id, plan.seed, ", ".join(each.fingerprint for each in anatomies), team.size)
-    if not plan.resume and team.rank == 0:
-        write_sheet(plan.id, [nth_patient(origin, n, anatomies) for n in range(COUNT)], folder / _SHEET)
-    state = resume(checkpoint, origin, device) if plan.resume else begin(origin, device)
-    start = time.monotonic()
+    if exists(checkpoint_path) and not plan.resume:
+        raise InputError(f"{checkpoint_path}: a training lies there; go on with it (--resume), or name another folder")
+    setup = TrainingSetup(plan.id, plan.seed, ", ".join(each.fingerprint for each in anatomies), processes.size)
+    if not plan.resume and processes.rank == 0:
+        write_preview(plan.id, [nth_patient(setup, n, anatomies) for n in range(PATIENT_COUNT)], folder / _PREVIEW)
+    checkpoint = load_checkpoint(checkpoint_path, setup, device) if plan.resume else new_checkpoint(setup, device)
     try:
-        with workers(team.device) as among:
-            precision = training_precision(plan.precision, state.network, plan.id, team.device)
-            state.precisions = list(dict.fromkeys([*state.precisions, str(precision).removeprefix("torch.")]))
-            while _goes_on(state, plan.done(state, (time.monotonic() - start) / 60), monitor, team):
-                state.set_rate(plan.rate(state.step))
-                take_step(state, anatomies, team, among, precision)
-                if state.step % _SAVE_EVERY == 0 and team.rank == 0:
-                    _save(state, folder)
+        _run_steps(checkpoint, plan, anatomies, folder, monitor, processes)
     except Cancelled:
-        if state.step and team.rank == 0:
-            _save(state, folder)
+        if checkpoint.step and processes.rank == 0:
+            _save(checkpoint, folder)
         raise
-    if team.rank == 0:
-        _save(state, folder)
-        _write_weights(state, plan.cooldown, weights)
-    team.part()
-    return state
+    if processes.rank == 0:
+        _save(checkpoint, folder)
+        _write_weights(checkpoint, plan.cooldown, weights_path)
+    processes.leave()
+    return checkpoint
 
 
-def _goes_on(state: State, done: float, monitor: Monitor, team: Team) -> bool:
-    """Report; whether there is more to do. All stop where the first has to, since none can go on without it."""
+def _run_steps(
+    checkpoint: Checkpoint,
+    plan: TrainingPlan,
+    anatomies: Sequence[Anatomy],
+    folder: Path,
+    monitor: Monitor,
+    processes: ProcessGroup,
+) -> None:
+    start = time.monotonic()
+    with patient_executor(processes.device) as executor:
+        precision = training_precision(plan.precision, checkpoint.network, plan.id, processes.device)
+        name = str(precision).removeprefix("torch.")
+        checkpoint.precisions = list(dict.fromkeys([*checkpoint.precisions, name]))
+        while _continues(checkpoint, plan.progress(checkpoint.step, _minutes_since(start)), monitor, processes):
+            checkpoint.set_learning_rate(plan.rate_factor(checkpoint.step))
+            take_step(checkpoint, anatomies, processes, executor, precision)
+            if checkpoint.step % _SAVE_EVERY == 0 and processes.rank == 0:
+                _save(checkpoint, folder)
+
+
+def _minutes_since(start: float) -> float:
+    return (time.monotonic() - start) / 60
+
+
+def _continues(checkpoint: Checkpoint, progress: float, monitor: Monitor, processes: ProcessGroup) -> bool:
+    """Report the progress, and return whether another step follows.
+
+    The first process decides for all of them, since none can continue without it.
+    """
     cancelled = False
     try:
-        monitor.step(done, f"step {state.step}, loss {np.mean(state.losses[-50:] or [np.nan]):.3f}")
+        monitor.step(progress, f"step {checkpoint.step}, loss {np.mean(checkpoint.losses[-50:] or [np.nan]):.3f}")
     except Cancelled:
         cancelled = True
-    done, cancelled = team.agreed((done, cancelled))
+    progress, cancelled = processes.broadcast((progress, cancelled))
     if cancelled:
-        team.part()
+        processes.leave()
         raise Cancelled
-    return done < 1
+    return progress < 1
 
 
-def _save(state: State, folder: Path) -> None:
-    save(state, folder / _CHECKPOINT)
-    write_curve(state.losses, folder / _CURVE)
+def _save(checkpoint: Checkpoint, folder: Path) -> None:
+    save_checkpoint(checkpoint, folder / _CHECKPOINT)
+    write_curve(checkpoint.losses, folder / _CURVE)
 
 
-def _write_weights(state: State, cooldown: int, path: Path) -> None:
-    held = {key: value.half().cpu().contiguous() for key, value in state.average.state_dict().items()}
-    with replacing(path, SafetensorError) as temporary:
-        ran = {"steps": state.step, "cooldown": cooldown, "precision": ", ".join(state.precisions)}
-        made = {**asdict(state.origin), **ran}
-        save_file(held, temporary, {name: str(value) for name, value in made.items()})
+def _write_weights(checkpoint: Checkpoint, cooldown: int, path: Path) -> None:
+    weights = {key: value.half().cpu().contiguous() for key, value in checkpoint.average.state_dict().items()}
+    run = {"steps": checkpoint.step, "cooldown": cooldown, "precision": ", ".join(checkpoint.precisions)}
+    header = {**asdict(checkpoint.setup), **run}
+    with atomic_write(path, SafetensorError) as temporary:
+        save_file(weights, temporary, {name: str(value) for name, value in header.items()})
 
 
-def _make(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

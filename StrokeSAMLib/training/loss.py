@@ -1,24 +1,25 @@
-"""The loss of lesion networks."""
+"""The loss of the lesion networks."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 
-# Voxels added to both sides of the ratio. A missed lesion of so many costs half of what a large one costs, and so does
-# as large a false one in a patient without: what is too small to be seen is not worth a guess.
+# Voxels added to both sides of Dice's ratio. A missed lesion of this size costs half as much as a large missed lesion.
+# A false lesion of this size in a patient without one costs as much. Lesions too small to see are not worth a guess.
 _SMOOTH = {"ncct-unet": 30.0, "dwi-unet": 4.0}
-# Lesions are a hundredth of a head: five times the mean entropy weighs about as much as the Dice loss, and keeps the
-# probability honest, which the Dice loss alone drives to 0 or 1.
+# Lesions fill a hundredth of a head, so five times the mean entropy weighs about as much as the Dice loss. The entropy
+# keeps the probability calibrated. The Dice loss alone drives it to 0 or 1.
 _ENTROPY = 5.0
 
 
 def dice_and_bce(logits: torch.Tensor, truth: torch.Tensor, id: str) -> torch.Tensor:
-    """Soft Dice loss (Milletari et al. 2016, 3DV) of each patient, averaged, and five times the binary cross-entropy.
+    """The patients' mean soft Dice loss (Milletari et al. 2016, 3DV) plus five times the binary cross-entropy.
 
     Args:
-        logits, truth: (batch, 1, k, j, i); truth 0 or 1, Float32.
-        id: of the network.
+        logits: (batch, 1, k, j, i).
+        truth: the lesions, float32 (batch, 1, k, j, i), 0 or 1.
+        id: id of the network, "ncct-unet" or "dwi-unet".
     """
     probability = logits.float().sigmoid()
     axes = (1, 2, 3, 4)

@@ -1,4 +1,4 @@
-"""One step of a training: patients in, the mean of their gradients out, and the network a little better."""
+"""One step of a training: the gradients of a few patients, and an update of the network by their mean."""
 
 from __future__ import annotations
 
@@ -9,69 +9,83 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from StrokeSAMLib.imaging.channels import brain_box
+from StrokeSAMLib.lesion.network_inputs import brain_box
 from StrokeSAMLib.nets.devices import memory_errors
+from StrokeSAMLib.training.checkpoint import Checkpoint, TrainingSetup
+from StrokeSAMLib.training.distributed import ProcessGroup
 from StrokeSAMLib.training.gradients import Gradients, loss_and_gradients
-from StrokeSAMLib.training.state import Origin, State
-from StrokeSAMLib.training.synthesis import Anatomy, Patient, patient
-from StrokeSAMLib.training.team import Team
+from StrokeSAMLib.training.synthesis import Anatomy, Patient, make_patient
 
 _BATCH = 2
 _MOST_GRADIENT = 1.0
-# Seeds of patients, so far apart that two trainings share none.
-_SEEDS_APART = 10_000_000
+# The distance between the patients' seeds of two trainings. No training has so many patients.
+_SEED_STRIDE = 10_000_000
 
 
-def nth_patient(origin: Origin, number: int, anatomies: Sequence[Anatomy]) -> Patient:
-    """The patient that a training learns from, counted from 0."""
-    return patient(origin.network, anatomies, _SEEDS_APART * origin.seed + number)
+def nth_patient(setup: TrainingSetup, number: int, anatomies: Sequence[Anatomy]) -> Patient:
+    """The patient of a training with this number, counted from 0."""
+    return make_patient(setup.network, anatomies, _SEED_STRIDE * setup.seed + number)
 
 
 @contextmanager
-def workers(device: torch.device) -> Iterator[Executor]:
-    """On a CPU a thread for each patient of a step, elsewhere one thread.
+def patient_executor(device: torch.device) -> Iterator[Executor]:
+    """Yield an executor that runs the patients of a step: on a CPU one thread each, elsewhere one thread.
 
-    On two cores two threads with one each took 1.15 s a step where one with both took 1.5 s. MPS bears only one.
+    The threads share the CPU's cores. On two cores, two threads with one core each took 1.15 s a step, one thread with
+    both cores took 1.5 s. MPS works with one thread only.
     """
     cores = torch.get_num_threads()
     count = min(_BATCH, cores) if device.type == "cpu" else 1
     try:
-        with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(cores // count,)) as made:
-            yield made
+        with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(cores // count,)) as executor:
+            yield executor
     finally:
         torch.set_num_threads(cores)
 
 
-def take_step(state: State, anatomies: Sequence[Anatomy], team: Team, among: Executor, precision: torch.dtype) -> None:
-    """Learn from the next patients, each process of the team from its own.
+def take_step(
+    checkpoint: Checkpoint,
+    anatomies: Sequence[Anatomy],
+    processes: ProcessGroup,
+    executor: Executor,
+    precision: torch.dtype,
+) -> None:
+    """Learn from the next patients. Each process has its own patients.
 
     Args:
-        precision: see `gradients.training_precision`.
+        checkpoint: the training, changed in place.
+        anatomies: the brains to make patients from.
+        processes: the processes that train together.
+        executor: see `patient_executor`.
+        precision: see `training_precision`.
 
     Raises:
-        MemoryError: the device's does not do.
+        MemoryError: the device has too little memory.
     """
-    first = _BATCH * (team.size * state.step + team.rank)
+    first = _BATCH * (processes.size * checkpoint.step + processes.rank)
 
-    # Each by itself, since the boxes of their brains differ.
+    # One by one, since the boxes of their brains differ.
     def learn(number: int) -> tuple[float, Gradients]:
-        return _learn(state, nth_patient(state.origin, number, anatomies), team.device, precision)
+        patient = nth_patient(checkpoint.setup, number, anatomies)
+        return _patient_gradients(checkpoint, patient, processes.device, precision)
 
     with memory_errors():
-        losses, gradients = zip(*among.map(learn, range(first, first + _BATCH)), strict=True)
-    for parameter, several in zip(state.network.parameters(), zip(*gradients, strict=True), strict=True):
+        losses, gradients = zip(*executor.map(learn, range(first, first + _BATCH)), strict=True)
+    for parameter, several in zip(checkpoint.network.parameters(), zip(*gradients, strict=True), strict=True):
         parameter.grad = torch.stack(several).mean(0)
-    team.average(state.network.parameters())
-    # One gradient that overflowed would leave no number in the network.
-    if torch.nn.utils.clip_grad_norm_(state.network.parameters(), _MOST_GRADIENT).isfinite():
-        state.optimiser.step()
-    state.losses.append(float(np.mean(losses)))
-    state.follow()
+    processes.average_gradients(checkpoint.network.parameters())
+    # A single gradient that overflowed would turn every weight into NaN, so such a step is skipped.
+    if torch.nn.utils.clip_grad_norm_(checkpoint.network.parameters(), _MOST_GRADIENT).isfinite():
+        checkpoint.optimiser.step()
+    checkpoint.losses.append(float(np.mean(losses)))
+    checkpoint.update_average()
 
 
-def _learn(state: State, case: Patient, device: torch.device, precision: torch.dtype) -> tuple[float, Gradients]:
-    """The loss of one patient, and its gradients."""
-    box = brain_box(case.brain)
-    channels = torch.from_numpy(case.channels[(slice(None), *box)])[None].to(device)
-    truth = torch.from_numpy(case.lesion[box])[None, None].to(device, torch.float32)
-    return loss_and_gradients(state.network, state.origin.network, channels, truth, precision)
+def _patient_gradients(
+    checkpoint: Checkpoint, patient: Patient, device: torch.device, precision: torch.dtype
+) -> tuple[float, Gradients]:
+    """The loss of one patient and its gradients, on the brain's box."""
+    box = brain_box(patient.brain)
+    inputs = torch.from_numpy(patient.network_inputs[(slice(None), *box)])[None].to(device)
+    truth = torch.from_numpy(patient.lesion[box])[None, None].to(device, torch.float32)
+    return loss_and_gradients(checkpoint.network, checkpoint.setup.network, inputs, truth, precision)

@@ -1,4 +1,4 @@
-"""How well a network does on synthetic patients of anatomies that it was not trained on."""
+"""Validation of a network on synthetic patients of anatomies that it was not trained on."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numpy as np
 import scipy.ndimage as ndi
 
 from StrokeSAMLib.evaluation.metrics import dice
-from StrokeSAMLib.imaging.morphology import FULL, sure_components
-from StrokeSAMLib.training.synthesis import Anatomy, Patient, patient
+from StrokeSAMLib.imaging.morphology import CONNECTIVITY_26, sure_components
+from StrokeSAMLib.training.synthesis import Anatomy, Patient, make_patient
 
 _BINS = 10
 
 
 @dataclass(frozen=True)
 class Case:
-    """One patient and what the network found.
+    """The result of one patient.
 
     Attributes:
-        volume_ml: of the lesion; 0 without one.
-        found: whether a part of the answer touches the lesion.
-        dice: of lesion and answer; 1 where both are empty.
-        false_ml: of the answer's components that touch no lesion.
-        facts: see `Patient.facts`; and "contrast_to_noise" of a lesion, see there.
+        volume_ml: volume of the true lesion; 0 without one.
+        found: whether the predicted lesion touches the true one.
+        dice: Dice of the true and the predicted lesion; 1 where both are empty.
+        false_ml: volume of the predicted components that touch no true lesion.
+        facts: see `Patient.facts`; with a lesion also "contrast_to_noise", see `contrast_to_noise`.
     """
 
     volume_ml: float
@@ -36,26 +36,34 @@ class Case:
 
 @dataclass(frozen=True)
 class Validation:
-    """Cases, and how far a probability is what it says.
+    """The results of a cohort.
 
     Attributes:
-        reliability: (bin, 3), for probabilities in tenths: voxels, their mean probability, the part that is lesion.
+        cases: one for each patient.
+        reliability: (bin, 3), one row for each tenth of the probability: number of voxels, their mean probability,
+            the part of them that is lesion.
     """
 
     cases: tuple[Case, ...]
     reliability: np.ndarray
 
-    def within(self, fact: str, low: float, high: float, most_ml: float = float("inf")) -> list[Case]:
-        """The cases with a lesion below `most_ml` whose `fact` ("volume_ml", or of `facts`) lies in low ≤ x < high."""
+    def with_lesion(self, fact: str, low: float, high: float, most_ml: float = float("inf")) -> list[Case]:
+        """The cases with a lesion smaller than `most_ml` whose `fact` lies in low ≤ x < high.
+
+        Args:
+            fact: "volume_ml", or a key of `Case.facts`.
+            low, high: the range.
+            most_ml: ml.
+        """
         return [each for each in self.cases if 0 < each.volume_ml < most_ml and low <= _value(each, fact) < high]
 
     def lesion_free(self) -> list[Case]:
-        """The cases without a lesion, also where the brain mask leaves it out."""
+        """The cases without a lesion. A lesion outside the brain mask also counts as one."""
         return [each for each in self.cases if not each.volume_ml and not each.facts.get("drawn_ml")]
 
 
 def validate(
-    answer: Callable[[Patient], np.ndarray],
+    predict: Callable[[Patient], np.ndarray],
     kind: str,
     anatomies: Sequence[Anatomy],
     seeds: Iterable[int],
@@ -64,53 +72,58 @@ def validate(
     lesion_free: float,
     sure_volume_ml: float = 0.0,
 ) -> Validation:
-    """Ask of the synthetic patients `seeds`.
+    """Predict the lesions of synthetic patients and compare them with the truth.
 
     Args:
-        answer: patient → probability, Float32 (k, j, i).
-        kind: see `patient`.
-        anatomies: none of them one that the network was trained on.
-        threshold, min_volume_ml, sure_volume_ml: what counts as the answer's lesion; see `lesion.unet.UNetOptions`.
+        predict: patient → probability of the lesion, float32 (k, j, i).
+        kind: see `make_patient`.
+        anatomies: brains that the network was not trained on.
+        seeds: seeds of the patients.
+        threshold, min_volume_ml, sure_volume_ml: the definition of a predicted lesion; see `lesion.unet.UNetOptions`.
         lesion_free: the part of patients without a lesion.
     """
     cases, sums = [], np.zeros((_BINS, 3))
     for seed in seeds:
-        one = patient(kind, anatomies, seed, lesion_free)
-        probability = answer(one)
-        cases.append(judge(one, probability, threshold, min_volume_ml, sure_volume_ml))
-        sums += _reliability(probability[one.brain], one.lesion[one.brain])
+        patient = make_patient(kind, anatomies, seed, lesion_free)
+        probability = predict(patient)
+        cases.append(evaluate_patient(patient, probability, threshold, min_volume_ml, sure_volume_ml))
+        sums += _reliability_sums(probability[patient.brain], patient.lesion[patient.brain])
     counts = np.maximum(sums[:, :1], 1)
     return Validation(tuple(cases), np.concatenate([sums[:, :1], sums[:, 1:] / counts], axis=1))
 
 
-def judge(
-    one: Patient, probability: np.ndarray, threshold: float, min_volume_ml: float, sure_volume_ml: float = 0.0
+def evaluate_patient(
+    patient: Patient, probability: np.ndarray, threshold: float, min_volume_ml: float, sure_volume_ml: float = 0.0
 ) -> Case:
-    """One patient's answer against the truth."""
-    voxel_ml = float(np.prod(one.spacing)) / 1000
+    """Compare one patient's predicted lesion with the truth. The arguments are those of `validate`."""
+    voxel_ml = float(np.prod(patient.spacing)) / 1000
     mask, _ = sure_components(probability, threshold, min_volume_ml / voxel_ml, sure_volume_ml / voxel_ml)
-    labels, _ = ndi.label(mask, structure=FULL)
-    true = np.unique(labels[one.lesion & mask])
+    labels, _ = ndi.label(mask, structure=CONNECTIVITY_26)
+    true = np.unique(labels[patient.lesion & mask])
+    contrast = {"contrast_to_noise": contrast_to_noise(patient)} if patient.lesion.any() else {}
     return Case(
-        volume_ml=np.count_nonzero(one.lesion) * voxel_ml,
+        volume_ml=np.count_nonzero(patient.lesion) * voxel_ml,
         found=bool(true.size),
-        dice=dice(one.lesion, mask),
+        dice=dice(patient.lesion, mask),
         false_ml=np.count_nonzero(mask & ~np.isin(labels, true)) * voxel_ml,
-        facts=one.facts | ({"contrast_to_noise": contrast_to_noise(one)} if one.lesion.any() else {}),
+        facts=patient.facts | contrast,
     )
 
 
-def contrast_to_noise(one: Patient) -> float:
-    """How far a lesion's mean in the first channel lies from that of the shell about it (of the brain, 2 to 4 voxels
-    away), in the shell's standard deviations."""
-    near, far = (ndi.binary_dilation(one.lesion, FULL, iterations=n) for n in (1, 4))
-    image = one.channels[0]
-    shell = image[far & ~near & one.brain]
-    return float(abs(image[one.lesion].mean() - shell.mean()) / shell.std()) if shell.size else 0.0
+def contrast_to_noise(patient: Patient) -> float:
+    """The difference between lesion and surroundings in the first network input, in standard deviations.
+
+    The surroundings are a shell of brain, 2 to 4 voxels from the lesion. The difference is that of the means; the
+    standard deviation is the shell's. 0 where the shell is empty.
+    """
+    near, far = (ndi.binary_dilation(patient.lesion, CONNECTIVITY_26, iterations=n) for n in (1, 4))
+    image = patient.network_inputs[0]
+    shell = image[far & ~near & patient.brain]
+    return float(abs(image[patient.lesion].mean() - shell.mean()) / shell.std()) if shell.size else 0.0
 
 
-def _reliability(probability: np.ndarray, lesion: np.ndarray) -> np.ndarray:
-    """(bin, 3): voxels, sum of probabilities, voxels of the lesion."""
+def _reliability_sums(probability: np.ndarray, lesion: np.ndarray) -> np.ndarray:
+    """(bin, 3): number of voxels, sum of probabilities, number of lesion voxels."""
     bins = np.minimum((probability * _BINS).astype(int), _BINS - 1)
     return np.stack([np.bincount(bins, weights, _BINS) for weights in (None, probability, lesion)], axis=1)
 

@@ -1,1 +1,1 @@
-"""The only place, with StrokeSAM.py, that knows Qt. What needs no Qt (`lesion_panel`) is tested without it."""
+"""Slicer's user interface. Only this package and StrokeSAM.py use Qt; panels such as `lesion_panel` work without it."""

@@ -1,4 +1,4 @@
-"""The timer that lets a panel hear of its worker, and its worker go on."""
+"""A timer that polls a panel's worker, and so gives the worker time to run."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ from typing import Protocol
 
 import qt
 
-# The worker goes on only within `poll` (see `jobs`): most of the time belongs to it, and yet no event of the window
-# waits for longer than the eye minds.
+# The worker runs only during `poll` (see `jobs`). It gets most of the time, and no window event waits noticeably long.
 _PATIENCE = 0.02
 _PAUSE_MS = 5
 
 
 class Panel(Protocol):
-    """What has a worker."""
+    """A panel with a worker."""
 
     busy: bool
 
     def poll(self, patience: float) -> None:
-        """Run the callbacks that the worker asks for, and wait `patience` seconds for them."""
+        """Run the worker's callbacks, and wait `patience` seconds for them."""
 
 
 class Polling:
-    """Polls a panel from when it is woken until it is no longer busy: nothing ticks in an idle Slicer."""
+    """Polls a panel from `wake` until the panel is no longer busy. The timer does not run while the panel is idle."""
 
     def __init__(self, panel: Panel):
         self._panel = panel
@@ -32,12 +31,12 @@ class Polling:
         self._timer.connect("timeout()", self._onTimer)
 
     def wake(self) -> None:
-        """The panel has handed work to its worker."""
+        """Start polling, because the panel has given work to its worker."""
         self._awake = True
         self._timer.start()
 
     def end(self) -> None:
-        """The panel goes."""
+        """Stop polling for good, because the panel is being removed."""
         self._sleep()
         self._timer.disconnect("timeout()", self._onTimer)
 
@@ -49,5 +48,6 @@ class Polling:
         self._panel.poll(_PATIENCE)
         if not self._panel.busy:
             self._sleep()
-        elif self._awake:  # a callback may have ended it
-            self._timer.start()  # anew: else the next tick, due already, would come before the window's events
+        elif self._awake:  # a callback may have called `end`
+            # Restart the timer: its next timeout is already due and would come before the window's events.
+            self._timer.start()

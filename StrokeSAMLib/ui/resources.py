@@ -1,4 +1,4 @@
-"""The pictures of the extension."""
+"""Icons and cursors of the extension."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ TOOL_ICONS = {"box": "ToolBox", "positive": "ToolPositive", "negative": "ToolNeg
 
 
 def iconFolder() -> Path:
-    """Where the module keeps them: beside the library from a source tree, beside the module when installed."""
+    """The folder with the module's icons, in a source tree and in an installed extension."""
     import slicer
 
     return Path(slicer.modules.strokesam.path).parent / "Resources" / "Icons"
 
 
 def toolCursor(tool: str) -> qt.QCursor:
-    """A cross, with the tool's picture beside it."""
+    """A cursor with a cross and the tool's icon beside it."""
     cross, side = 8, 32
-    picture = qt.QPixmap(side, side)
-    picture.fill(qt.QColor(0, 0, 0, 0))
-    painter = qt.QPainter(picture)
-    # White under black, to be seen on any grey.
+    pixmap = qt.QPixmap(side, side)
+    pixmap.fill(qt.QColor(0, 0, 0, 0))
+    painter = qt.QPainter(pixmap)
+    # Black lines on white ones are visible on any grey.
     for colour, width in (("white", 3), ("black", 1)):
         painter.setPen(qt.QPen(qt.QColor(colour), width))
         painter.drawLine(0, cross, 2 * cross, cross)
@@ -31,13 +31,13 @@ def toolCursor(tool: str) -> qt.QCursor:
     badge = (iconFolder() / f"{TOOL_ICONS[tool]}.png").as_posix()
     painter.drawPixmap(cross + 3, cross + 3, qt.QPixmap(badge).scaled(cross * 2, cross * 2))
     painter.end()
-    return qt.QCursor(picture, cross, cross)
+    return qt.QCursor(pixmap, cross, cross)
 
 
 def icon(name: str) -> qt.QIcon:
-    """The icon called `name`, in every size in which it was drawn."""
-    made, folder = qt.QIcon(), iconFolder()
+    """The icon `name`, in every size for which there is a file."""
+    result, folder = qt.QIcon(), iconFolder()
     for path in (folder / f"{name}.png", *(folder / f"{name}-{size}.png" for size in _SIZES)):
         if path.exists():
-            made.addFile(path.as_posix())
-    return made
+            result.addFile(path.as_posix())
+    return result

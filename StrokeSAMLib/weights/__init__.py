@@ -1,4 +1,4 @@
-"""Checkpoints: what there is, where it is kept, and untrusted files that become weights, or a clear refusal.
+"""Checkpoints: the catalogue, the store, downloads and imports, and the safe reading of files from elsewhere.
 
-Nothing is imported here: `catalogue` and `store` serve where PyTorch is not installed, `checkpoint` needs it.
+This file imports nothing: `catalogue` and `store` work without PyTorch, `checkpoint` needs it.
 """

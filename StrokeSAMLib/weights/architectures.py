@@ -1,4 +1,4 @@
-"""Is a file the checkpoint of that network? Key by key, wherever the network can be built."""
+"""The check that a file is a checkpoint of a given network, key by key, wherever the network can be built."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from StrokeSAMLib.errors import InputError
+from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.weights.catalogue import Entry
 
 if TYPE_CHECKING:
     import torch
 
-# An architecture of the catalogue, and what the networks' modules call it.
+# The catalogue's architectures, each with its name in sam2.json, in sam_models.py or in compact_unet.py.
 _SAM2 = {
     "sam2.1-hiera-tiny": "sam2.1-tiny",
     "sam2.1-hiera-small": "sam2.1-small",
@@ -31,57 +31,60 @@ _COMPACT = ("ncct-unet", "dwi-unet")
 
 
 def check_weights(entry: Entry, path: Path, name: str) -> bool:
-    """Read a checkpoint safely, and compare its keys and shapes with those of the entry's network.
+    """Read a checkpoint safely and compare its keys and shapes with those of the entry's network.
 
     Args:
-        name: what to call the file in an error.
+        entry: the catalogue's entry that the file should be.
+        path: the file.
+        name: the file's name in errors.
 
     Returns:
-        Whether the keys were compared: not, where there is no such network here or its packages are not installed.
+        Whether the keys were compared. They are not where StrokeSAM has no such network or its packages are missing.
 
     Raises:
-        InputError: not a checkpoint that can be read safely, or one of another network, or PyTorch is not installed.
+        InputError: the file is not a checkpoint, cannot be read safely or belongs to another network; or PyTorch is
+            not installed.
     """
     try:
         from StrokeSAMLib.weights.checkpoint import compare_weights, read_checkpoint
     except ImportError:
         raise InputError(f"{name}: reading a checkpoint needs the Python package torch") from None
-    state = read_checkpoint(path, name)
-    model = network(entry.architecture)
+    weights = read_checkpoint(path, name)
+    model = build_network(entry.architecture)
     if model is None:
         return False
-    compare_weights(model, state, name)
+    compare_weights(model, weights, name)
     return True
 
 
-def network(architecture: str) -> torch.nn.Module | None:
-    """The network, for its keys and shapes alone; None where this installation cannot build it."""
+def build_network(architecture: str) -> torch.nn.Module | None:
+    """The network of an architecture, for its keys and shapes only; None where this installation cannot build it."""
     try:
         import torch
 
         build = _builder(architecture)
     except ImportError:
         return None
-    # On "meta" weights take no memory; the sam2 package asks its tensors for numbers while it builds.
+    # Weights on the device "meta" take no memory. The sam2 package reads values of its tensors while it builds.
     with torch.device("cpu" if architecture in _SAM2 else "meta"):
         return build() if build else None
 
 
 def _builder(architecture: str) -> Callable[[], torch.nn.Module] | None:
     if architecture in _SAM2:
-        from StrokeSAMLib.nets.sam2_model import build, configurations
+        from StrokeSAMLib.nets.models.sam2_model import build, configurations
 
         return partial(build, configurations()[_SAM2[architecture]])
     if architecture in _SAM:
-        from StrokeSAMLib.nets import sam_models
+        from StrokeSAMLib.nets.models import sam_models
 
         return getattr(sam_models, _SAM[architecture])
     if architecture in _COMPACT:
-        from StrokeSAMLib.nets.compact_unet import build
+        from StrokeSAMLib.nets.models.compact_unet import build
 
         return partial(build, architecture)
     if architecture == "aisct-sam":
-        from StrokeSAMLib.nets.aisct_sam import AisctSam
+        from StrokeSAMLib.nets.models.aisct_sam import AisctSam
 
         return AisctSam
     return None

@@ -1,4 +1,4 @@
-"""The checkpoints there are: what each is for, where it comes from, on what terms."""
+"""The catalogue of checkpoints: purpose, source and terms of each."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import json
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from StrokeSAMLib.errors import InputError, OptionError
+from StrokeSAMLib.core.errors import InputError, OptionError
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A checkpoint; catalogue.schema.json says what each field is."""
+    """A checkpoint of the catalogue. catalogue.schema.json explains each field."""
 
     id: str
     title: str
@@ -34,49 +33,44 @@ class Entry:
     shipped: bool = False
 
     @property
-    def command(self) -> str:
-        """What puts it into the store: a command, for all but what ships with StrokeSAM."""
+    def install_command(self) -> str:
+        """The command that puts the checkpoint into the store, or the advice for one that ships with StrokeSAM."""
         if self.shipped:
             return "install StrokeSAM again"
         return f"strokesam weights {f'import {self.id} FILE' if self.url is None else f'fetch {self.id}'}"
 
-    def source(self) -> str:
-        """The address that it is fetched from.
+    def download_url(self) -> str:
+        """The address to download the checkpoint from.
 
         Raises:
-            InputError: it cannot be fetched; the text says where a person finds it.
+            InputError: the checkpoint cannot be downloaded; the message says where a person finds it.
         """
         if self.shipped:
             raise InputError(f"{self.id} ships with StrokeSAM: there is nothing to fetch")
         if self.url is None:
-            how = f"download it from {self.page}, then run: {self.command}"
-            raise InputError(f"{self.id} cannot be fetched, it is {self.obstacle}: {how}")
+            advice = f"download it from {self.page}, then run: {self.install_command}"
+            raise InputError(f"{self.id} cannot be fetched, it is {self.obstacle}: {advice}")
         return self.url
 
 
 @functools.cache
 def catalogue() -> dict[str, Entry]:
-    """Every checkpoint by its id."""
+    """Every checkpoint of the catalogue by its id."""
     rows = json.loads(_resource("catalogue.json"))["weights"]
     lists = ("used_by", "modality")
     return {row["id"]: Entry(**{**row, **{name: tuple(row[name]) for name in lists}}) for row in rows}
 
 
 def shipped_file(entry: Entry) -> Path:
-    """Where weights that ship with StrokeSAM lie."""
+    """The path of weights that ship with StrokeSAM."""
     return Path(__file__).parent / "shipped" / f"{entry.id}.safetensors"
 
 
-def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of catalogue.json."""
-    return json.loads(_resource("catalogue.schema.json"))
-
-
 def find_weights(id: str) -> Entry:
-    """The checkpoint called `id`.
+    """The catalogue's entry called `id`.
 
     Raises:
-        OptionError: there is none; the message lists those there are.
+        OptionError: there is none; the message lists all ids.
     """
     if id not in catalogue():
         raise OptionError(f"there are no weights '{id}'; there are: {', '.join(catalogue())}")
@@ -84,4 +78,4 @@ def find_weights(id: str) -> Entry:
 
 
 def _resource(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text("utf-8")
+    return resources.files("StrokeSAMLib.weights").joinpath(name).read_text("utf-8")

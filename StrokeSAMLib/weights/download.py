@@ -1,33 +1,38 @@
-"""Fetching a checkpoint over HTTP: all of it and the right one, or nothing."""
+"""Download of a checkpoint over HTTP. The store keeps the complete, right file or nothing."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from StrokeSAMLib.errors import InputError
-from StrokeSAMLib.monitor import Monitor
-from StrokeSAMLib.packages import not_installed
+from StrokeSAMLib.core.errors import InputError
+from StrokeSAMLib.core.installed_packages import not_installed
+from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.weights.architectures import check_weights
 from StrokeSAMLib.weights.catalogue import Entry
 from StrokeSAMLib.weights.store import Store
 
-# Small, so that a slow download can be cancelled soon.
+# Small, so that a slow download can be cancelled quickly.
 _CHUNK_BYTES = 1 << 16
 _SILENCE_S = 30
 
 
 def fetch(entry: Entry, store: Store, monitor: Monitor) -> Path:
-    """Download the checkpoint into `store`, in the place of one that is there; its path.
+    """Download a checkpoint into `store` and replace an earlier file there.
 
-    A file whose SHA-256 is not published is read, safely, before it is kept: a server may answer with a web page.
+    A file whose SHA-256 is not published is read safely before it is kept, because a server may send a web page.
+
+    Returns:
+        The path of the file in the store.
 
     Raises:
-        InputError: it cannot be fetched, the download failed, or what came is not that file; nothing was kept.
-        Cancelled: between two chunks; nothing was kept.
+        InputError: the checkpoint cannot be downloaded, the download failed, or the server sent another file. Nothing
+            was kept.
+        Cancelled: between two chunks. Nothing was kept.
     """
-    url = entry.source()
+    url = entry.download_url()
     _check_packages(entry)
-    with store.receiving(entry, url) as temporary:
+    with store.incoming_file(entry, url) as temporary:
         _download(entry.id, url, temporary, monitor)
         if entry.sha256 is None:
             check_weights(entry, temporary, f"{entry.id}: {url}")
@@ -46,9 +51,11 @@ def _download(id: str, url: str, file: Path, monitor: Monitor) -> None:
     import requests
 
     monitor.step(0.0, f"{id}: connecting")
-    # Compressed in transit, the file's length would not be known.
-    how = {"timeout": _SILENCE_S, "headers": {"Accept-Encoding": "identity"}}
-    download = pooch.HTTPDownloader(progressbar=_Progress(id, monitor), chunk_size=_CHUNK_BYTES, **how)
+    # If the server compressed the transfer, the file's length would not be known.
+    settings = {"timeout": _SILENCE_S, "headers": {"Accept-Encoding": "identity"}}
+    # pooch takes a progress object too, though its annotation says bool.
+    progress: Any = _Progress(id, monitor)
+    download = pooch.HTTPDownloader(progressbar=progress, chunk_size=_CHUNK_BYTES, **settings)
     try:
         download(url, str(file), None)
     except requests.RequestException as error:
@@ -58,9 +65,9 @@ def _download(id: str, url: str, file: Path, monitor: Monitor) -> None:
 def _reason(error: Exception) -> str:
     import requests
 
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"the server says {error.response.status_code} {error.response.reason}"
-    # A silence in the midst of a file is a ConnectionError to requests.
+    # A timeout in the middle of a file reaches requests as a ConnectionError.
     if isinstance(error, requests.Timeout) or "timed out" in str(error):
         return f"no answer for {_SILENCE_S} s"
     known = {
@@ -73,7 +80,11 @@ def _reason(error: Exception) -> str:
 
 
 class _Progress:
-    """What pooch takes for a progress bar: tells the monitor, which may cancel."""
+    """A progress bar for pooch that reports to the monitor, which may cancel the download.
+
+    Attributes:
+        total: size of the file in bytes, set by pooch; 0 if the server does not send it.
+    """
 
     def __init__(self, id: str, monitor: Monitor):
         self.total = 0
@@ -82,15 +93,15 @@ class _Progress:
         self._done = 0
 
     def update(self, count: int) -> None:
-        """`count` more bytes have come."""
+        """Report that `count` more bytes have arrived."""
         self._done += count
-        of_all = f" of {self.total / 1e6:.0f}" if self.total else ""
+        of_total = f" of {self.total / 1e6:.0f}" if self.total else ""
         fraction = self._done / self.total if self.total else 0.0
-        self._monitor.step(fraction, f"{self._id}: {self._done / 1e6:.0f}{of_all} MB")
+        self._monitor.step(fraction, f"{self._id}: {self._done / 1e6:.0f}{of_total} MB")
 
     def reset(self) -> None:
         """Count from the start."""
         self._done = 0
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing; pooch calls it."""

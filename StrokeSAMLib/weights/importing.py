@@ -1,12 +1,12 @@
-"""Taking a file that a person downloaded into the store."""
+"""Import of a checkpoint that a person has downloaded into the store."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from StrokeSAMLib.errors import InputError
-from StrokeSAMLib.monitor import Monitor
+from StrokeSAMLib.core.errors import InputError
+from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.weights.architectures import check_weights
 from StrokeSAMLib.weights.catalogue import Entry
 from StrokeSAMLib.weights.store import Store
@@ -15,19 +15,19 @@ _CHUNK_BYTES = 1 << 22
 
 
 def import_weights(entry: Entry, file: Path, store: Store, monitor: Monitor) -> bool:
-    """Copy a checkpoint into `store`, in the place of one that is there, once it was read safely; plans beside it too.
+    """Read a checkpoint safely, then copy it and the plans beside it into `store`, where it replaces an earlier file.
 
     Returns:
         Whether its keys were compared with the network's (see `check_weights`).
 
     Raises:
-        InputError: not that checkpoint, or a folder or disk that cannot take it; nothing was kept.
-        Cancelled: between two chunks; nothing was kept.
+        InputError: the file is another checkpoint, or the folder or the disk cannot take it. Nothing was kept.
+        Cancelled: between two chunks. Nothing was kept.
     """
     file = Path(file)
     monitor.step(0.0, f"reading {file.name}")
     compared = check_weights(entry, file, str(file))
-    with store.receiving(entry, file.name, _plans(entry, file)) as temporary, temporary.open("wb") as copy:
+    with store.incoming_file(entry, file.name, _plans(entry, file)) as temporary, temporary.open("wb") as copy:
         for fraction, chunk in _chunks(file):
             monitor.step(fraction, f"copying {file.name}")
             copy.write(chunk)
@@ -35,7 +35,7 @@ def import_weights(entry: Entry, file: Path, store: Store, monitor: Monitor) -> 
 
 
 def _plans(entry: Entry, file: Path) -> bytes | None:
-    """The plans beside the file, if its network is normalised by them."""
+    """The plans beside the file, if they normalise the inputs of the entry's network."""
     if entry.architecture != "aisct-sam":
         return None
     from StrokeSAMLib.weights.fingerprint import read_plans_beside
@@ -44,7 +44,7 @@ def _plans(entry: Entry, file: Path) -> bytes | None:
 
 
 def _chunks(file: Path) -> Iterator[tuple[float, bytes]]:
-    """The file in pieces, each with the fraction of it that came before."""
+    """Yield the file in pieces, each with the fraction of the file before it."""
     try:
         size = max(file.stat().st_size, 1)
         with file.open("rb") as stream:

@@ -1,48 +1,48 @@
-"""Which file a network is loaded from: the user's, or one of the store."""
+"""The file that a network is loaded from: the user's own, or one in the store."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from StrokeSAMLib.errors import InputError
-from StrokeSAMLib.files import is_file
+from StrokeSAMLib.core.errors import InputError
+from StrokeSAMLib.core.files import is_file
 from StrokeSAMLib.weights.catalogue import catalogue
 from StrokeSAMLib.weights.store import Store
 
 
-def checkpoint_of(kind: str, id: str, weights: str | Path | None = None, store: Store | None = None) -> Path:
-    """The file to load.
+def find_checkpoint(kind: str, id: str, weights: str | Path | None = None, store: Store | None = None) -> Path:
+    """The file with the weights of an engine or a method.
 
     Args:
         kind: "engine" or "method", for errors.
-        id: its name, and that of its own weights in the catalogue.
-        weights: a file, or the id of weights in the store; None or "" for its own.
-        store: None is the user's.
+        id: id of the engine or method, and of its own weights in the catalogue.
+        weights: a file, or the id of weights in the store; None or "" for the engine's or method's own.
+        store: the store; None for the user's.
 
     Raises:
-        InputError: it is not there; the text says what puts it there.
+        InputError: the weights are not in the store; the message says how to get them.
     """
-    wanted = str(weights) if weights else id
-    if weights and (wanted not in catalogue() or is_file(Path(weights))):
+    name = str(weights) if weights else id
+    if weights and (name not in catalogue() or is_file(Path(weights))):
         return Path(weights)
     store = store or Store()
-    found = store.find(wanted) if wanted in catalogue() else None
-    if found is None:
-        get, why = how_to_get(wanted), f"; {store.folder} has no {wanted}" if wanted in catalogue() else ""
-        raise InputError(f"{kind} {id} needs weights: {get}{why}")
-    return found
-
-
-def how_to_get(id: str) -> str:
-    """In words: the command that puts the weights into the store, and the option that names a file."""
-    file = "--weights FILE"
-    return f"{catalogue()[id].command}, or {file}" if id in catalogue() else file
+    path = store.find(name) if name in catalogue() else None
+    if path is None:
+        reason = f"; {store.folder} has no {name}" if name in catalogue() else ""
+        raise InputError(f"{kind} {id} needs weights: {_advice(name)}{reason}")
+    return path
 
 
 def readiness(kind: str, id: str, weights: str | Path | None = None, store: Store | None = None) -> str:
-    """ "yes", or "no: needs weights (…)" with what puts them there."""
+    """ "yes", or "no: needs weights (…)" with the command or option that provides them."""
     try:
-        checkpoint_of(kind, id, weights, store)
+        find_checkpoint(kind, id, weights, store)
     except InputError:
-        return f"no: needs weights ({catalogue()[id].command if id in catalogue() else '--weights'})"
+        return f"no: needs weights ({catalogue()[id].install_command if id in catalogue() else '--weights'})"
     return "yes"
+
+
+def _advice(id: str) -> str:
+    """The command that puts the weights into the store, and the option that names a file."""
+    option = "--weights FILE"
+    return f"{catalogue()[id].install_command}, or {option}" if id in catalogue() else option

@@ -1,8 +1,8 @@
-"""Small infarcts put into the real diffusion patient of STROKESAM_TEST_DATA: how many are found.
+"""Count how many small infarcts are found that are inserted into the real diffusion patient of STROKESAM_TEST_DATA.
 
-Spheres in normal tissue, far from the patient's own infarct: the ADC times a factor, b0 a tenth brighter, the DWI by
-S = b0·exp(−b·ADC). Beside the patient's own infarct of 165 ml, and with that painted over by normal signal. Peer: the
-rule, on the same images. Prints Markdown.
+The infarcts are spheres in normal tissue, far from the patient's own infarct. Their ADC is multiplied by a factor, b0
+is a tenth brighter, and the DWI follows from S = b0·exp(−b·ADC). The patient's own infarct of 165 ml is there, or
+painted over by normal signal. The shipped network and the method `diffusion` run on the same images. Prints Markdown.
 
     python Testing/Benchmarks/inserted_lesions.py
 """
@@ -14,21 +14,24 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage as ndi
 
-from StrokeSAMLib.imaging.geometry import array_spacing, like
+from StrokeSAMLib.imaging.geometry import array_spacing, image_like
 from StrokeSAMLib.lesion import segment
 
 DATA = Path(os.environ.get("STROKESAM_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "dwi"
 METHODS = ("dwi-unet", "diffusion")
 VOLUMES_ML, ADC_PARTS = (0.1, 0.2, 0.4), (0.55, 0.7)
-_AT_ONCE, _APART_MM, _FROM_INFARCT_MM, _B = 6, 22.0, 25.0, 1e-3
+# The number of infarcts in one scan, their least distance from each other and from the patient's own, and the b-value.
+_COUNT, _DISTANCE_MM, _FROM_INFARCT_MM, _B = 6, 22.0, 25.0, 1e-3
 _B0_RISE = 0.1
 
 
 class Scan:
-    """The patient; arrays are (k, j, i).
+    """The patient's scan; arrays are (k, j, i).
 
     Attributes:
-        b0, adc: signal; 10⁻⁶ mm²/s.
+        grid: the image with the scan's grid.
+        b0: signal.
+        adc: 10⁻⁶ mm²/s.
         own: bool, the patient's infarct.
         allowed: bool, where infarcts may be put.
     """
@@ -49,7 +52,7 @@ class Scan:
             self._paint(normal & ~self.own)
 
     def _paint(self, normal: np.ndarray) -> None:
-        """Normal signal over the patient's infarct, with a spread near that of tissue."""
+        """Paint normal signal over the patient's infarct, with a deviation near that of tissue."""
         rng = np.random.default_rng(1)
         soft = ndi.gaussian_filter(ndi.binary_dilation(self.own, iterations=3).astype(float), (0.5, 2, 2))
         part = np.clip(1.3 * soft, 0, 1)
@@ -58,36 +61,36 @@ class Scan:
             array += part * (usual - array)
 
     def places(self, rng: np.random.Generator) -> list[np.ndarray]:
-        """Middles of infarcts, voxels."""
+        """Random centres of infarcts, voxels (k, j, i)."""
         points, chosen = np.argwhere(self.allowed), []
-        while len(chosen) < _AT_ONCE:
+        while len(chosen) < _COUNT:
             point = points[rng.integers(len(points))]
-            if all(np.linalg.norm((point - other) * self.spacing) > _APART_MM for other in chosen):
+            if all(np.linalg.norm((point - other) * self.spacing) > _DISTANCE_MM for other in chosen):
                 chosen.append(point)
         return chosen
 
     def with_infarcts(self, part: np.ndarray, adc_part: float) -> dict[str, sitk.Image]:
-        """DWI and b0; `part` says how far a voxel is infarcted."""
+        """DWI and b0 with infarcts; `part` is the infarcted part of each voxel, 0…1."""
         b0 = self.b0 * (1 + _B0_RISE * part)
         dwi = b0 * np.exp(-_B * self.adc * (1 - part * (1 - adc_part)))
-        return {name: like(array.astype(np.float32), self.grid) for name, array in (("dwi", dwi), ("b0", b0))}
+        return {name: image_like(array.astype(np.float32), self.grid) for name, array in (("dwi", dwi), ("b0", b0))}
 
     def spheres(self, places: list[np.ndarray], volume_ml: float) -> np.ndarray:
-        """How far each voxel lies in one of them, 0…1."""
+        """Spheres of `volume_ml` around `places`: 1 inside, 0 outside, with a soft edge."""
         radius = (volume_ml * 1000 * 3 / 4 / np.pi) ** (1 / 3)
         elsewhere = np.ones(self.b0.shape, bool)
         elsewhere[tuple(np.transpose(places))] = False
-        away = ndi.distance_transform_edt(elsewhere, self.spacing)
-        return 1 / (1 + np.exp(np.clip((away - radius) / 0.5, -30, 30)))
+        distance = ndi.distance_transform_edt(elsewhere, self.spacing)
+        return 1 / (1 + np.exp(np.clip((distance - radius) / 0.5, -30, 30)))
 
 
 def found_by(method: str, scan: Scan, part: np.ndarray, adc_part: float) -> tuple[int, float]:
-    """How many of the infarcts the answer touches, and the millilitres that touch none and not the patient's own."""
+    """The number of infarcts that the predicted lesion touches, and the volume of it outside all infarcts, ml."""
     mask = sitk.GetArrayFromImage(segment(scan.with_infarcts(part, adc_part), method).mask) > 0
     near, count = ndi.label(ndi.binary_dilation(part > 0.5))
     touched = len(np.unique(near[mask & (near > 0)]))
     other = mask & ~ndi.binary_dilation(part > 0.3, iterations=2) & ~ndi.binary_dilation(scan.own, iterations=3)
-    assert count == _AT_ONCE
+    assert count == _COUNT
     return touched, float(other.sum() * np.prod(scan.spacing) / 1000)
 
 
@@ -103,7 +106,7 @@ def main() -> None:
                 cells = ""
                 for method in METHODS:
                     counts, false = zip(*(found_by(method, scan, each, adc_part) for each in spheres), strict=True)
-                    cells += f" {sum(counts)} of {2 * _AT_ONCE} | {np.mean(false):.1f} |"
+                    cells += f" {sum(counts)} of {2 * _COUNT} | {np.mean(false):.1f} |"
                 own = "painted over" if painted_over else "there"
                 print(f"| {own} | {volume_ml} | {adc_part} |{cells}", flush=True)
 

@@ -1,12 +1,13 @@
-"""Interactive SAM 2 against the sam2 package's own video predictor: time as a fraction of its, in one process.
+"""Compare interactive SAM 2 with the sam2 package's own video predictor: time as a fraction of the predictor's.
 
-Peer: `SAM2VideoPredictor` of sam2 1.1.0 (tiny), given the slices as its loader wants them. Both have the weights of
-Testing/Data/filler.py, the same volume, the same prompts; they take turns; CPU time of one thread; medians.
+The predictor is `SAM2VideoPredictor` of sam2 1.1.0 (tiny), with the slices as its loader needs them. Both have the
+weights of Testing/Data/filler.py, the same volume and the same prompts, and take turns in one process. Times are
+medians of the CPU time of one thread.
 
     python Testing/Benchmarks/interactive.py                 # 40 slices of 512 × 512, 3 repeats
     python Testing/Benchmarks/interactive.py --size 1024 --slices 8 --repeats 1
-    python Testing/Benchmarks/interactive.py --memory 100    # peak memory, each in a process of its own (Linux)
-    python Testing/Benchmarks/interactive.py --lesions       # what stopping early saves, on real lesions
+    python Testing/Benchmarks/interactive.py --memory 100    # peak memory, each in its own process (Linux)
+    python Testing/Benchmarks/interactive.py --lesions       # slices saved by stopping early, on real lesions
 """
 
 from __future__ import annotations
@@ -36,22 +37,22 @@ from sam2.build_sam import build_sam2_video_predictor
 from scipy import ndimage as ndi
 
 from StrokeSAMLib.interactive import Box, Point, Session
-from StrokeSAMLib.interactive.encodings import Encodings
 from StrokeSAMLib.interactive.engines.sam2 import Sam2Engine
-from StrokeSAMLib.interactive.stack import stack_along_axis
+from StrokeSAMLib.interactive.features.encodings import Encodings
+from StrokeSAMLib.interactive.slice_stack import stack_along_axis
+from StrokeSAMLib.nets.cpu.sam2_fast import speed_up
+from StrokeSAMLib.nets.models.sam2_model import build, configurations
 from StrokeSAMLib.nets.precision import PRECISIONS, has_bfloat16
-from StrokeSAMLib.nets.sam2_fast import speed_up
-from StrokeSAMLib.nets.sam2_model import build, configurations
 
 DATA = Path(os.environ.get("STROKESAM_TEST_DATA", ROOT.parent / "shared" / "data"))
 COLUMNS = ("first click, cold", "click, encoded", "correction click", "propagation, nothing cached", "…, cached")
 
 
-def cpu(work: Callable[[], object]) -> tuple[float, object]:
-    """CPU seconds of this process, and what `work` gave."""
+def cpu_seconds(work: Callable[[], object]) -> tuple[float, object]:
+    """Run `work`: CPU seconds of this process, and the result."""
     start = time.process_time()
-    made = work()
-    return time.process_time() - start, made
+    result = work()
+    return time.process_time() - start, result
 
 
 def slices_of(count: int, size: int) -> np.ndarray:
@@ -73,7 +74,7 @@ class Prompts:
 
 
 class Official:
-    """The package's predictor, used as its documentation says; the directions apart, as MedSAM2's scripts do."""
+    """The package's predictor as in its documentation; the directions run separately, as in MedSAM2's scripts."""
 
     def __init__(self, size: int):
         config = "configs/sam2.1/sam2.1_hiera_t.yaml"
@@ -82,7 +83,7 @@ class Official:
             warnings.simplefilter("ignore")
             self.model = build_sam2_video_predictor(config, device="cpu", hydra_overrides_extra=overrides)
         filler.fill(self.model)
-        self.model.fill_hole_area = 0  # it does nothing without compiled CUDA code but warn
+        self.model.fill_hole_area = 0  # without compiled CUDA code it only gives a warning
 
     def open(self, folder: Path, prompts: Prompts) -> None:
         self.state = self.model.init_state(str(folder))
@@ -101,20 +102,20 @@ class Official:
 
     def run(self, folder: Path, prompts: Prompts) -> tuple[dict[str, float], dict[int, np.ndarray]]:
         """CPU seconds by column, and the masks."""
-        taken = {}
-        taken["first click, cold"], _ = cpu(lambda: self.open(folder, prompts))
-        down, masks = cpu(lambda: self.propagate(prompts, True))
+        timings = {}
+        timings["first click, cold"], _ = cpu_seconds(lambda: self.open(folder, prompts))
+        down, masks = cpu_seconds(lambda: self.propagate(prompts, True))
         self.model.reset_state(self.state)
         self.prompt(prompts)
-        up, more = cpu(lambda: self.propagate(prompts, False))
-        taken["propagation, nothing cached"] = taken["…, cached"] = down + up
-        taken["correction click"], _ = cpu(lambda: self.correct(prompts))
-        taken["click, encoded"] = taken["first click, cold"]
-        return taken, {**masks, **more}
+        up, more = cpu_seconds(lambda: self.propagate(prompts, False))
+        timings["propagation, nothing cached"] = timings["…, cached"] = down + up
+        timings["correction click"], _ = cpu_seconds(lambda: self.correct(prompts))
+        timings["click, encoded"] = timings["first click, cold"]
+        return timings, {**masks, **more}
 
 
-class Ours:
-    """A session."""
+class StrokeSam:
+    """A session of StrokeSAM."""
 
     def __init__(self, size: int, precision: str):
         model = filler.fill(build({**configurations()["medsam2"], "image_size": size}))
@@ -122,7 +123,7 @@ class Ours:
 
     def run(self, image: sitk.Image, prompts: Prompts) -> tuple[dict[str, float], dict[int, np.ndarray]]:
         """CPU seconds by column, and the masks."""
-        taken = {}
+        timings = {}
         x0, y0, x1, y1 = prompts.box
         box = Box((x0, y0, prompts.k), (x1, y1, prompts.k))
 
@@ -131,54 +132,54 @@ class Ours:
             session.add(box)
             return session
 
-        taken["first click, cold"], session = cpu(first)
-        taken["propagation, nothing cached"], _ = cpu(lambda: session.propagate(stop_after=0))
+        timings["first click, cold"], session = cpu_seconds(first)
+        timings["propagation, nothing cached"], _ = cpu_seconds(lambda: session.propagate(stop_after=0))
         masks = {k: session.slice_mask(k) for k in session.slices()}
         click = Point((*prompts.point, float(prompts.later)), positive=False)
-        taken["correction click"], _ = cpu(lambda: session.add(click))
+        timings["correction click"], _ = cpu_seconds(lambda: session.add(click))
         other = session.sibling()
-        taken["click, encoded"], _ = cpu(lambda: other.add(box))
-        taken["…, cached"], _ = cpu(lambda: other.propagate(stop_after=0))
+        timings["click, encoded"], _ = cpu_seconds(lambda: other.add(box))
+        timings["…, cached"], _ = cpu_seconds(lambda: other.propagate(stop_after=0))
         boxes = session.sibling()
         boxes.add(box)
-        seconds, visited = cpu(lambda: boxes.propagate(policy="box", stop_after=0))
-        taken["box propagation, s a slice"] = seconds / max(visited, 1)
-        return taken, masks
+        seconds, visited = cpu_seconds(lambda: boxes.propagate(policy="box", stop_after=0))
+        timings["box propagation, s a slice"] = seconds / max(visited, 1)
+        return timings, masks
 
 
 def write_slices(volume: np.ndarray, folder: Path) -> None:
-    """As the package's loader wants them, but lossless: PNG bytes under a JPEG's name."""
+    """Write the slices as the package's loader needs them, but lossless: PNG bytes under a JPEG's name."""
     for k, pixels in enumerate(volume):
         Image.fromarray(pixels).save(folder / f"{k}.jpg", format="PNG")
 
 
 def compare(size: int, count: int, repeats: int) -> None:
-    """The table of fractions."""
+    """Print the times as fractions of the predictor's."""
     volume = slices_of(count, size)
     prompts, image = Prompts(volume), sitk.GetImageFromArray(volume)
     precisions = ["float32", *(["bfloat16"] if has_bfloat16("cpu") else [])]
-    contenders = {precision: Ours(size, precision) for precision in precisions}
+    contenders = {precision: StrokeSam(size, precision) for precision in precisions}
     peer = Official(size)
-    taken: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    timings: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     agreement = {}
     with tempfile.TemporaryDirectory() as folder:
         write_slices(volume, Path(folder))
         for _ in range(repeats):
-            seconds, wanted = peer.run(Path(folder), prompts)
-            record(taken["official"], seconds)
+            seconds, expected = peer.run(Path(folder), prompts)
+            record(timings["official"], seconds)
             for precision, contender in contenders.items():
                 seconds, masks = contender.run(image, prompts)
-                record(taken[precision], seconds)
-                agreement[precision] = [iou(masks[k], wanted[k]) for k in wanted]
+                record(timings[precision], seconds)
+                agreement[precision] = [iou(masks[k], expected[k]) for k in expected]
     print(f"{count} slices, {size} px, {repeats} repeats, one thread; official, CPU s:")
-    print("  " + "; ".join(f"{name} {statistics.median(taken['official'][name]):.2f}" for name in COLUMNS))
+    print("  " + "; ".join(f"{name} {statistics.median(timings['official'][name]):.2f}" for name in COLUMNS))
     for precision in precisions:
         fractions = {
-            name: statistics.median(taken[precision][name]) / statistics.median(taken["official"][name])
+            name: statistics.median(timings[precision][name]) / statistics.median(timings["official"][name])
             for name in COLUMNS
         }
         print(f"{precision}: " + "; ".join(f"{name} {fraction:.3f}" for name, fraction in fractions.items()))
-        box = statistics.median(taken[precision]["box propagation, s a slice"])
+        box = statistics.median(timings[precision]["box propagation, s a slice"])
         print(f"  masks: least IoU {min(agreement[precision]):.4f}; box propagation {box:.3f} s a slice, encoded")
 
 
@@ -193,9 +194,9 @@ def iou(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def memory(count: int) -> None:
-    """Peak resident memory of a whole session, a click and what is propagated from it, each in a process of its own.
+    """Print the peak resident memory of a session with a prompt and its propagation, each in its own process.
 
-    The slices are made here, so that what making them takes is in nobody's peak.
+    The slices are made in this process, so that the memory for making them is in no other peak.
     """
     peaks = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -203,40 +204,42 @@ def memory(count: int) -> None:
         np.save(Path(folder) / "volume.npy", volume)
         write_slices(volume, Path(folder))
         del volume
-        for who in ("nothing", "official", *PRECISIONS):
-            command = [sys.executable, __file__, "--peak-of", who, "--folder", folder]
-            peaks[who] = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
-    print(f"{count} slices, 512 px, peak MiB; of the libraries alone: {peaks['nothing']}")
-    for who in PRECISIONS:
-        fraction = peaks[who] / peaks["official"]
-        print(f"{who}: {peaks[who]} against the official {peaks['official']}: {fraction:.2f}")
+        for contender in ("nothing", "official", *PRECISIONS):
+            command = [sys.executable, __file__, "--peak-of", contender, "--folder", folder]
+            peaks[contender] = int(
+                subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1]
+            )
+    print(f"{count} slices, 512 px, peak MiB; the libraries alone: {peaks['nothing']}")
+    for contender in PRECISIONS:
+        fraction = peaks[contender] / peaks["official"]
+        print(f"{contender}: {peaks[contender]} against the official {peaks['official']}: {fraction:.2f}")
 
 
-def peak_of(who: str, folder: Path) -> None:
-    """Click, propagate both ways, and print the peak, MiB."""
+def peak_of(contender: str, folder: Path) -> None:
+    """Add a prompt, propagate both ways, and print the peak memory of this process, MiB."""
     volume = np.load(folder / "volume.npy")
     prompts = Prompts(volume)
-    if who == "official":
+    if contender == "official":
         del volume
         peer = Official(512)
         for backwards in (True, False):
             peer.open(folder, prompts)
             peer.propagate(prompts, backwards)
-    elif who != "nothing":
-        contender = Ours(512, who)
+    elif contender != "nothing":
+        strokesam = StrokeSam(512, contender)
         image = sitk.GetImageFromArray(volume)
         del volume
-        session = Session.on(Encodings(contender.engine, stack_along_axis(image, 2)))
+        session = Session.on(Encodings(strokesam.engine, stack_along_axis(image, 2)))
         x0, y0, x1, y1 = prompts.box
         session.add(Box((x0, y0, prompts.k), (x1, y1, prompts.k)))
         session.propagate(stop_after=0)
-    # Not getrusage's, which a process inherits from the one that started it.
+    # Not getrusage's peak: a process inherits it from the process that started it.
     status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
     print(int(status["VmHWM"].split()[0]) // 1024)
 
 
 def lesions() -> None:
-    """The part of the slices that is visited: with the stop at empty slices; again after a correction."""
+    """Print the part of the slices that propagation visits: with the stop at empty slices, and after a correction."""
     stopped, again = [], []
     for path in sorted((DATA / "recist").glob("*.npz")):
         with np.load(path) as case:
@@ -260,7 +263,7 @@ def lesions() -> None:
     if not stopped:
         print("no real lesions here: set STROKESAM_TEST_DATA")
         return
-    print(f"slices visited, of all others, median of {len(stopped)} lesions: ", end="")
+    print(f"visited part of the other slices, median of {len(stopped)} lesions: ", end="")
     print(f"{statistics.median(stopped):.2f} with the stop; {statistics.median(again):.2f} after a correction")
 
 
@@ -273,16 +276,16 @@ def main() -> None:
     parser.add_argument("--lesions", action="store_true")
     parser.add_argument("--peak-of", choices=("nothing", "official", *PRECISIONS), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    if given.peak_of:
-        peak_of(given.peak_of, given.folder)
-    elif given.memory:
-        memory(given.memory)
-    elif given.lesions:
+    if arguments.peak_of:
+        peak_of(arguments.peak_of, arguments.folder)
+    elif arguments.memory:
+        memory(arguments.memory)
+    elif arguments.lesions:
         lesions()
     else:
-        compare(given.size, given.slices, given.repeats)
+        compare(arguments.size, arguments.slices, arguments.repeats)
 
 
 if __name__ == "__main__":

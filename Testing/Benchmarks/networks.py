@@ -1,8 +1,7 @@
-"""AISCT-SAM on a CPU against a straightforward implementation of its description: time, memory, and how much of the
-processor the encoder uses.
+"""Compare AISCT-SAM on a CPU with a straightforward implementation: time, memory, and the encoder's processor use.
 
-Peer: the same network, float32, as its layers are written, window by window, those without brain too. Random weights;
-they take turns; CPU time of one thread, medians.
+The straightforward implementation is the same network in float32 with plain layers, on every window, including those
+without brain. Both have the same random weights and take turns. Times are medians of the CPU time of one thread.
 
     python Testing/Benchmarks/networks.py                 # 2 windows each, 2 repeats; some minutes
     python Testing/Benchmarks/networks.py --depth 4       # windows of 4 slices, not of 20: as the tests run it
@@ -25,29 +24,29 @@ import SimpleITK as sitk
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from StrokeSAMLib.lesion.aisct_sam import SUBSTITUTE, WINDOW, Pair
+from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.lesion.ct_scan import CtScan
-from StrokeSAMLib.lesion.network import Asked, randomised
-from StrokeSAMLib.lesion.windows import Network, slide
-from StrokeSAMLib.monitor import Monitor
-from StrokeSAMLib.nets.aisct_sam import AisctSam
-from StrokeSAMLib.nets.layers import from_windows, to_windows
-from StrokeSAMLib.nets.packed import pack_layers
+from StrokeSAMLib.lesion.methods.aisct_sam import SUBSTITUTE_FINGERPRINT, WINDOW, NetworkInputs
+from StrokeSAMLib.lesion.predictor import NetworkOptions, Predictor, with_random_weights
+from StrokeSAMLib.lesion.sliding_window import Predict, sliding_window_predict
+from StrokeSAMLib.nets.cpu.fast_layers import put_fast_layers
+from StrokeSAMLib.nets.models.aisct_sam import AisctSam
+from StrokeSAMLib.nets.models.layers import from_windows, to_windows
 
 _PRECISIONS = ("float32", "bfloat16")
-_PEER, _NOBODY = "straightforward", "nothing"
+_STRAIGHTFORWARD, _NO_NETWORK = "straightforward", "nothing"
 _SIDE = 4096
 
 
 @dataclass(frozen=True)
 class Work:
-    """What there is to do.
+    """The input of a comparison.
 
     Attributes:
-        channels: (2, z, y, x), float32.
+        channels: network inputs, float32 (2, z, y, x).
         inside: bool (z, y, x), the brain.
-        depth: of a window, slices.
-        overlap: of windows, a part of their sides.
+        depth: slices of a window.
+        overlap: overlap of neighbouring windows, as a part of their sides.
     """
 
     channels: np.ndarray
@@ -57,26 +56,28 @@ class Work:
 
     @classmethod
     def noise(cls, windows: int, depth: int) -> Work:
-        """So many windows, beside each other."""
+        """Noise for `windows` windows without overlap."""
         shape = (depth * windows, *WINDOW[1:])
         channels = np.random.default_rng(0).standard_normal((2, *shape)).astype(np.float32)
         return cls(channels, np.ones(shape, bool), depth)
 
     @classmethod
     def scan(cls, path: Path, depth: int) -> Work:
-        """A head CT as the method shows it to the network."""
-        pair = Pair.of(CtScan({"ncct": sitk.ReadImage(str(path))}, True, Monitor()), (SUBSTITUTE, SUBSTITUTE))
-        return cls(pair.channels, pair.inside, depth, 0.5)
+        """A head CT, prepared as the method prepares it."""
+        scan = CtScan({"ncct": sitk.ReadImage(str(path))}, True, Monitor())
+        network_inputs = NetworkInputs.from_scan(scan, (SUBSTITUTE_FINGERPRINT, SUBSTITUTE_FINGERPRINT))
+        return cls(network_inputs.channels, network_inputs.inside, depth, 0.5)
 
-    def through(self, network: Network, everywhere: bool) -> np.ndarray:
-        """The answer, (z, y, x), of windows with brain or of all."""
+    def predict(self, network: Predict, everywhere: bool) -> np.ndarray:
+        """Logits (z, y, x) from the windows with brain, or from all windows."""
         inside = np.ones_like(self.inside) if everywhere else self.inside
-        return slide(self.channels, inside, network, (self.depth, *WINDOW[1:]), self.overlap, 1, Monitor())
+        window = (self.depth, *WINDOW[1:])
+        return sliding_window_predict(self.channels, inside, network, window, self.overlap, 1, Monitor())
 
 
-def as_described(model: AisctSam) -> Network:
-    """Its layers as a description reads: windows cut before the projection, as SAM does, so that padding is projected
-    too, and what all blocks give handed to the decoder."""
+def as_described(model: AisctSam) -> Predict:
+    """The model with plain layers: windows are cut before the projection, as in SAM, so that padding is projected too,
+    and the hidden states of all blocks stay in memory."""
     for block in model.image_encoder.blocks:
         attention, side = block.attn, block.window
 
@@ -93,44 +94,49 @@ def as_described(model: AisctSam) -> Network:
         kept[:] = every(images, depth)
         return iter(kept)
 
-    def ask(windows: np.ndarray) -> np.ndarray:
+    def predict(windows: np.ndarray) -> np.ndarray:
         with torch.no_grad():
             logits = model(torch.from_numpy(windows))
         return (logits[:, 1] - logits[:, 0]).numpy()
 
     model.image_encoder.hidden = hidden
-    return ask
+    return predict
 
 
-def prepared(who: str) -> Callable[[Work], np.ndarray]:
-    """One of the contenders."""
-    model = randomised(AisctSam, 1)
-    network = as_described(model) if who == _PEER else Asked(model, "cpu", who, print)
-    return lambda work: work.through(network, everywhere=who == _PEER)
+def prepared(contender: str) -> Callable[[Work], np.ndarray]:
+    """The function that runs a contender: "straightforward", or a precision."""
+    model = with_random_weights(AisctSam, 1)
+    network = (
+        as_described(model)
+        if contender == _STRAIGHTFORWARD
+        else Predictor(model, NetworkOptions(device="cpu", precision=contender), print)
+    )
+    return lambda work: work.predict(network, everywhere=contender == _STRAIGHTFORWARD)
 
 
 def compare(work: Work, repeats: int, precisions: Sequence[str]) -> dict[str, tuple[float, float]]:
-    """Of each precision, the fraction of the peer's time, and of its voxels in the brain that are alike."""
-    contenders = {who: prepared(who) for who in (_PEER, *precisions)}
-    taken, answers = {who: [] for who in contenders}, {}
+    """Each precision's time as a fraction of the straightforward one, and the part of brain voxels with its class."""
+    contenders = {contender: prepared(contender) for contender in (_STRAIGHTFORWARD, *precisions)}
+    seconds, logits = {contender: [] for contender in contenders}, {}
     for _ in range(repeats):
-        for who, run in contenders.items():
+        for contender, run in contenders.items():
             start = time.process_time()
-            answers[who] = run(work)[work.inside]
-            taken[who].append(time.process_time() - start)
-    wanted = statistics.median(taken[_PEER])
-    print(f"{work.inside.shape}, windows of {work.depth} slices, {repeats} repeats; {_PEER}: {wanted:.1f} CPU s")
-    found = {}
-    for who in precisions:
-        same = float(np.mean((answers[who] > 0) == (answers[_PEER] > 0)))
-        found[who] = statistics.median(taken[who]) / wanted, same
-        print(f"{who}: {found[who][0]:.2f} of it; {same:.2%} of the voxels alike", flush=True)
-    return found
+            logits[contender] = run(work)[work.inside]
+            seconds[contender].append(time.process_time() - start)
+    baseline = statistics.median(seconds[_STRAIGHTFORWARD])
+    setting = f"{work.inside.shape}, windows of {work.depth} slices, {repeats} repeats"
+    print(f"{setting}; {_STRAIGHTFORWARD}: {baseline:.1f} CPU s")
+    results = {}
+    for contender in precisions:
+        same = float(np.mean((logits[contender] > 0) == (logits[_STRAIGHTFORWARD] > 0)))
+        results[contender] = statistics.median(seconds[contender]) / baseline, same
+        print(f"{contender}: {results[contender][0]:.2f} of it; {same:.2%} of the voxels of the same class", flush=True)
+    return results
 
 
 def encoder_rate(depth: int) -> None:
-    """Floating-point operations a second of the packed encoder, against a large product's."""
-    encoder = randomised(AisctSam, 1).image_encoder
+    """Print the encoder's floating-point operations a second with fast layers, and those of a large product."""
+    encoder = with_random_weights(AisctSam, 1).image_encoder
     images = torch.randn(depth, 3, *WINDOW[1:])
 
     def run() -> None:
@@ -139,7 +145,7 @@ def encoder_rate(depth: int) -> None:
     with torch.inference_mode():
         with FlopCounterMode(display=False) as counter:
             run()
-        pack_layers(encoder)
+        put_fast_layers(encoder)
         rate = counter.get_total_flops() / _seconds(run)
         matrix = torch.randn(_SIDE, _SIDE)
         packed = torch.ops.mkldnn._reorder_linear_weight(matrix, _SIDE)
@@ -152,50 +158,50 @@ def encoder_rate(depth: int) -> None:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    taken = []
+    seconds = []
     for _ in range(2):
         start = time.process_time()
         work()
-        taken.append(time.process_time() - start)
-    return min(taken)
+        seconds.append(time.process_time() - start)
+    return min(seconds)
 
 
-def memory(asked: Sequence[str]) -> None:
-    """Peak resident memory, each in a process of its own (Linux), asked as this one was."""
+def memory(arguments: Sequence[str]) -> None:
+    """Print the peak resident memory of each contender, in its own process with the same arguments (Linux)."""
     peaks = {}
-    for who in (_NOBODY, _PEER, *_PRECISIONS):
-        command = [sys.executable, __file__, *asked, "--peak-of", who]
-        peaks[who] = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
-    print(f"peak MiB; of libraries and scan alone {peaks[_NOBODY]}, {_PEER} {peaks[_PEER]}")
-    for who in _PRECISIONS:
-        print(f"{who}: {peaks[who]}, {peaks[who] / peaks[_PEER]:.2f} of it")
+    for contender in (_NO_NETWORK, _STRAIGHTFORWARD, *_PRECISIONS):
+        command = [sys.executable, __file__, *arguments, "--peak-of", contender]
+        peaks[contender] = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
+    print(f"peak MiB; libraries and scan alone {peaks[_NO_NETWORK]}, {_STRAIGHTFORWARD} {peaks[_STRAIGHTFORWARD]}")
+    for contender in _PRECISIONS:
+        print(f"{contender}: {peaks[contender]}, {peaks[contender] / peaks[_STRAIGHTFORWARD]:.2f} of it")
 
 
-def peak_of(who: str, work: Work) -> None:
-    """Print the peak of one contender."""
-    if who != _NOBODY:
-        prepared(who)(work)
+def peak_of(contender: str, work: Work) -> None:
+    """Run a contender and print the peak memory of this process, MiB."""
+    if contender != _NO_NETWORK:
+        prepared(contender)(work)
     status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
     print(int(status["VmHWM"].split()[0]) // 1024)
 
 
-def main(asked: Sequence[str]) -> None:
-    """Measure as the command line says."""
+def main(arguments: Sequence[str]) -> None:
+    """Run the measurements of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scan", type=Path)
     parser.add_argument("--windows", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--depth", type=int, default=WINDOW[0])
-    parser.add_argument("--peak-of", choices=(_NOBODY, _PEER, *_PRECISIONS), help=argparse.SUPPRESS)
-    given = parser.parse_args(asked)
+    parser.add_argument("--peak-of", choices=(_NO_NETWORK, _STRAIGHTFORWARD, *_PRECISIONS), help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    work = Work.scan(given.scan, given.depth) if given.scan else Work.noise(given.windows, given.depth)
-    if given.peak_of:
-        peak_of(given.peak_of, work)
+    work = Work.scan(options.scan, options.depth) if options.scan else Work.noise(options.windows, options.depth)
+    if options.peak_of:
+        peak_of(options.peak_of, work)
         return
-    encoder_rate(given.depth)
-    compare(work, given.repeats, _PRECISIONS)
-    memory(asked)
+    encoder_rate(options.depth)
+    compare(work, options.repeats, _PRECISIONS)
+    memory(arguments)
 
 
 if __name__ == "__main__":

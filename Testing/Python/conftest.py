@@ -1,4 +1,4 @@
-"""Fixtures: a real MRML scene of the slicer-core wheel; weights, a store of them, a server of them."""
+"""Fixtures: a real MRML scene of the slicer-core wheel; weights, their store, and a server for them."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import pytest
 from download_server import BODY, HASH, serving
 
 from StrokeSAMLib.weights.catalogue import catalogue, find_weights
-from StrokeSAMLib.weights.store import VARIABLE, Store
+from StrokeSAMLib.weights.store import FOLDER_VARIABLE, Store
 
 
 @pytest.fixture
@@ -14,28 +14,28 @@ def scene():
     """A fresh MRML scene, with the logics that segmentations and terminologies need, as `slicer.mrmlScene`."""
     slicer = pytest.importorskip("slicer", reason="the slicer-core wheel is not installed")
     previous = getattr(slicer, "mrmlScene", None)
-    made = slicer.vtkMRMLScene()
-    slicer.mrmlScene = made
+    scene = slicer.vtkMRMLScene()
+    slicer.mrmlScene = scene
     logic = slicer.vtkSlicerSegmentationsModuleLogic()
-    logic.SetMRMLScene(made)
-    slicer.vtkMRMLSubjectHierarchyNode.ResolveSubjectHierarchy(made)
-    yield made
-    made.Clear(True)
+    logic.SetMRMLScene(scene)
+    slicer.vtkMRMLSubjectHierarchyNode.ResolveSubjectHierarchy(scene)
+    yield scene
+    scene.Clear(True)
     slicer.mrmlScene = previous
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_weights_of_the_user(tmp_path_factory):
-    """A store that is empty, whatever this machine has."""
+    """Set an empty store, in place of the user's own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(VARIABLE, str(tmp_path_factory.mktemp("weights") / "none"))
+        patch.setenv(FOLDER_VARIABLE, str(tmp_path_factory.mktemp("weights") / "none"))
         yield
 
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    """An empty store of weights of the test's own, which is also the user's."""
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "store"))
+    """An empty store of weights, set as the user's store."""
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "store"))
     return Store()
 
 
@@ -43,7 +43,7 @@ def store(tmp_path, monkeypatch):
 def swift(tmp_path):
     """A file with the keys of SwiftMedSAM."""
     torch = pytest.importorskip("torch")
-    from StrokeSAMLib.nets.sam_models import swift_medsam
+    from StrokeSAMLib.nets.models.sam_models import swift_medsam
 
     torch.manual_seed(2)
     torch.save(swift_medsam().state_dict(), tmp_path / "downloaded.pth")
@@ -52,20 +52,20 @@ def swift(tmp_path):
 
 @pytest.fixture(scope="session")
 def server():
-    """A file server on this machine, reached without a proxy."""
-    with pytest.MonkeyPatch.context() as patch, serving() as made:
+    """A file server on this machine, without a proxy."""
+    with pytest.MonkeyPatch.context() as patch, serving() as server:
         patch.setenv("NO_PROXY", "127.0.0.1")
-        yield made
+        yield server
 
 
 @pytest.fixture
 def entry(server, monkeypatch):
-    """SAM 2.1 tiny, as if its file were on `server`; what is changed is in the catalogue too."""
+    """A function that points the catalogue's entry of SAM 2.1 tiny to a path on `server`, with further changes."""
 
     def make(path, **changes):
-        known = {"url": f"{server.address}/{path}", "sha256": HASH, "bytes": len(BODY), "megabytes": 1}
-        made = replace(find_weights("sam2.1-tiny"), **{**known, **changes})
-        monkeypatch.setitem(catalogue(), made.id, made)
-        return made
+        values = {"url": f"{server.address}/{path}", "sha256": HASH, "bytes": len(BODY), "megabytes": 1}
+        entry = replace(find_weights("sam2.1-tiny"), **{**values, **changes})
+        monkeypatch.setitem(catalogue(), entry.id, entry)
+        return entry
 
     return make

@@ -1,4 +1,4 @@
-"""Benchmarks at a small size: that they run, and that what is fast has stayed so."""
+"""Small runs of the benchmarks, with limits of accuracy and speed."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 import SimpleITK as sitk
 from helpers import ball_anatomy, load_script, real_image
 
-from StrokeSAMLib.imaging.phantom import Infarct, head_ct
+from StrokeSAMLib.phantom import Infarct, head_ct
 
 torch = pytest.importorskip("torch")
 FOLDER = Path(__file__).parents[1] / "Benchmarks"
@@ -18,9 +18,10 @@ def benchmark(request):
     return load_script(FOLDER / f"{request.param}.py")
 
 
+@pytest.mark.perf
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="no oneDNN")
 @pytest.mark.parametrize("benchmark", ["networks"], indirect=True)
-def test_aisct_sam_takes_well_under_the_time_of_its_plain_layers(benchmark):
+def test_aisct_sam_is_faster_than_its_plain_layers(benchmark):
     pytest.importorskip("monai")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -28,13 +29,13 @@ def test_aisct_sam_takes_well_under_the_time_of_its_plain_layers(benchmark):
         time, alike = benchmark.compare(benchmark.Work.noise(1, 4), 2, ("float32",))["float32"]
     finally:
         torch.set_num_threads(threads)
-    # 0.4 on an idle machine.
+    # The ratio is 0.4 on an idle machine.
     assert time < 0.6
     assert alike > 0.999
 
 
 @pytest.mark.parametrize("benchmark", ["lesion_networks"], indirect=True)
-def test_a_shipped_network_is_validated(benchmark, tmp_path, monkeypatch, capsys):
+def test_validation_of_a_shipped_network(benchmark, tmp_path, monkeypatch, capsys):
     sitk.WriteImage(ball_anatomy(), str(tmp_path / "ball.nii.gz"))
     monkeypatch.setattr(sys, "argv", ["lesion_networks.py", "dwi-unet", str(tmp_path), "--patients", "12", "--rule"])
     benchmark.main()
@@ -42,9 +43,9 @@ def test_a_shipped_network_is_validated(benchmark, tmp_path, monkeypatch, capsys
     cells = next(line for line in lines if line.startswith("| any lesion")).split("|")
     without = next(line for line in lines if line.startswith("Lesion-free")).split()
     assert int(cells[2]) + int(without[1].rstrip(",")) == 12
-    # Far from any brain, but bright where the ADC is low.
+    # The phantom is unlike a brain, but bright where the ADC is low.
     assert float(cells[4]) > 0.3
-    # The rule, beside it.
+    # The Dice of the rule.
     assert float(cells[7]) > 0.3
 
 
@@ -62,7 +63,7 @@ def test_methods_are_compared_with_the_plain_rule(benchmark, monkeypatch, capsys
 
 
 @pytest.mark.parametrize("benchmark", ["inserted_lesions"], indirect=True)
-def test_infarcts_are_put_into_a_real_scan(benchmark, monkeypatch, capsys):
+def test_infarcts_are_inserted_into_a_real_scan(benchmark, monkeypatch, capsys):
     real_image("dwi/subject01_dwi.nii.gz")
     monkeypatch.setattr(benchmark, "VOLUMES_ML", (0.4,))
     monkeypatch.setattr(benchmark, "ADC_PARTS", (0.55,))

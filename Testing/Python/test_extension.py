@@ -1,4 +1,4 @@
-"""The extension's files: CMake's lists, the panel's widgets, what importing the module costs."""
+"""The extension's files: CMake's lists, icons, the panel's widgets, and the imports of the module file."""
 
 import os
 import re
@@ -11,18 +11,18 @@ from helpers import ROOT
 from panels import PANEL, WIDGETS
 from PIL import Image, ImageChops
 
-from StrokeSAMLib.ui.lesion_panel import OFFERED
-from StrokeSAMLib.weights.store import VARIABLE
+from StrokeSAMLib.ui.module.lesion_panel import OFFERED
+from StrokeSAMLib.weights.store import FOLDER_VARIABLE
 
 
 def cmake_list(path, name):
-    """The entries of `set(name …)` in a CMakeLists.txt."""
-    found = re.search(rf"set\({name}\s+(.*?)\)", path.read_text(), re.DOTALL)
-    return set(found.group(1).replace("${MODULE_NAME}", "StrokeSAM").split())
+    """The entries of `set(name …)` in the file `path`, a CMakeLists.txt."""
+    match = re.search(rf"set\({name}\s+(.*?)\)", path.read_text(), re.DOTALL)
+    return set(match.group(1).replace("${MODULE_NAME}", "StrokeSAM").split())
 
 
 def tracked(folder, *suffixes):
-    """The files below `folder` that have one of the suffixes, relative to it."""
+    """The files in `folder` and its subfolders with one of the suffixes, relative to `folder`."""
     return {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
@@ -57,8 +57,8 @@ def test_an_icon_has_its_size_and_shows_on_light_and_dark(path):
         assert icon.size == (side, side)
         for background in ("#ffffff", "#f0f0f0", "#2b2b2b"):
             plain = Image.new("RGBA", icon.size, background)
-            shown = Image.alpha_composite(plain, icon.convert("RGBA"))
-            difference = ImageChops.difference(shown.convert("L"), plain.convert("L"))
+            composite = Image.alpha_composite(plain, icon.convert("RGBA"))
+            difference = ImageChops.difference(composite.convert("L"), plain.convert("L"))
             visible = sum(difference.histogram()[48:])
             assert visible > 0.1 * side * side, background
 
@@ -67,18 +67,18 @@ SECTIONS = ("Lesion", "Weights", "Folders")
 
 
 def property_of(widget, name):
-    """The text of a property of a widget; None where it has none."""
+    """The text of a widget's property; None if it has no such property."""
     return next((entry[0].text for entry in widget.findall("property") if entry.get("name") == name), None)
 
 
 class TestPanelFile:
-    def test_has_every_widget_that_the_code_uses(self):
-        code = "".join((ROOT / f"StrokeSAMLib/ui/{name}Widget.py").read_text() for name in SECTIONS)
+    def test_the_file_has_every_widget_that_the_code_uses(self):
+        code = "".join((ROOT / f"StrokeSAMLib/ui/module/{name}Widget.py").read_text() for name in SECTIONS)
         used = set(re.findall(r"ui\.([a-z]\w+(?:Selector|Box|Button|Bar|Label|Table|Edit))\b", code))
         assert len(used) > 25
         assert used <= WIDGETS.keys()
 
-    def test_has_a_selector_and_a_label_for_every_input(self):
+    def test_every_input_has_a_selector_and_a_label(self):
         keys = {entry.key for method in OFFERED for entry in method.inputs}
         assert keys <= {name.removesuffix("Selector") for name in WIDGETS if name.endswith("Selector")}
         assert keys <= {name.removesuffix("Label") for name in WIDGETS if name.endswith("Label")}
@@ -91,30 +91,30 @@ class TestPanelFile:
             texts = {entry.get("name"): entry.findtext("string") for entry in widget.findall("property")}
             assert texts.get("toolTip") and texts.get("accessibleName"), name
 
-    def test_a_label_before_a_control_leads_to_it(self):
+    def test_every_label_of_a_control_has_a_buddy(self):
         labels = {name: w for name, w in WIDGETS.items() if (property_of(w, "text") or "").endswith(":")}
         assert len(labels) > 8
         for name, widget in labels.items():
             assert property_of(widget, "buddy") in WIDGETS, name
 
-    def test_every_choice_is_a_parameter_that_is_saved_with_the_scene(self):
+    def test_every_choice_is_a_saved_parameter(self):
         code = (ROOT / "StrokeSAM/StrokeSAM.py").read_text()
         saved = set(re.findall(r"^    (\w+): ", code.split("class StrokeSAMParameterNode")[1], re.MULTILINE))
         bound = {property_of(widget, "SlicerParameterName") for widget in WIDGETS.values()} - {None}
         assert bound == saved - {"method", "options"}
         assert {entry.key for method in OFFERED for entry in method.inputs} <= bound
-        from StrokeSAMLib.ui.lesion_state import State
+        from StrokeSAMLib.ui.module.lesion_state import LesionPanelState
 
-        assert set(State.__annotations__) <= saved
+        assert set(LesionPanelState.__annotations__) <= saved
 
     def test_every_selector_gets_the_scene(self):
         receivers = {connection.findtext("receiver") for connection in PANEL.iter("connection")}
         assert receivers == {name for name, widget in WIDGETS.items() if widget.get("class") == "qMRMLNodeComboBox"}
 
 
-# In a process of its own, with the few Qt-bound parts of Slicer that the module file names faked. The library is found
-# as in a source tree, beside the module, even where it is installed; and what Slicer itself has imported is forgotten,
-# so that to import it again shows.
+# The code runs in its own process, with stand-ins for the parts of Slicer that need Qt. The library is match beside the
+# module as in a source tree, even if it is installed. Modules that Slicer itself has imported are removed from
+# sys.modules, so that a second import is visible.
 FAKE_SLICER = """
 import os, sys, types
 from pathlib import Path
@@ -165,10 +165,10 @@ print(os.environ["STROKESAM_WEIGHTS"])
 """
 
 
-def test_the_module_file_imports_and_registers_nothing_heavy_and_says_who_it_is():
+def test_the_module_file_registers_its_parts_and_imports_nothing_heavy():
     pytest.importorskip("slicer")
     code = FAKE_SLICER.format(module=str(ROOT / "StrokeSAM"))
-    environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    environment = {name: value for name, value in os.environ.items() if name != FOLDER_VARIABLE}
     run = partial(subprocess.run, capture_output=True, text=True, cwd=ROOT / "docs", env=environment)
     done = run([sys.executable, "-c", code])
     assert done.stdout.splitlines() == [

@@ -1,8 +1,9 @@
-"""Tests inside a real Slicer, with its Qt, views and Segment Editor; and the screenshots of the documentation.
+"""Tests in a real Slicer with its Qt, views and Segment Editor. They also take the documentation's screenshots.
 
     Slicer --testing --no-splash --additional-module-paths StrokeSAM --python-script Testing/Slicer/StrokeSAMInSlicer.py
 
-The environment variable STROKESAM_SCREENSHOTS names a folder for the screenshots. Exit status 0: all passed.
+The environment variable STROKESAM_SCREENSHOTS names a folder for the screenshots. The exit status is 0 if all tests
+pass.
 """
 
 import os
@@ -33,34 +34,37 @@ def dice(first, second):
 
 
 def waitFor(condition, seconds=30):
-    """Let Slicer work until `condition` holds; the longest that the main thread did not answer, seconds.
+    """Run Slicer's event loop until `condition` is true.
 
-    In Qt's own loop, where timers and what is to be deleted have their turn as when nobody waits.
+    Qt's own loop is used, so that timers run and objects are deleted as usual.
+
+    Returns:
+        The longest time, seconds, for which the main thread did not handle events.
     """
     loop, timer = qt.QEventLoop(), qt.QTimer()
-    end, longest, before, held = time.monotonic() + seconds, 0.0, time.monotonic(), False
+    end, longest, before, fulfilled = time.monotonic() + seconds, 0.0, time.monotonic(), False
 
-    def look():
-        nonlocal longest, before, held
+    def check():
+        nonlocal longest, before, fulfilled
         now = time.monotonic()
         longest, before = max(longest, now - before), now
         try:
-            held = condition()
+            fulfilled = condition()
         except BaseException:
-            loop.quit()  # an error in a slot is printed, and ends nothing
+            loop.quit()  # PythonQt prints an error in a slot, but does not end the loop
             raise
-        if held or now > end:
+        if fulfilled or now > end:
             loop.quit()
 
     timer.setInterval(5)
-    timer.connect("timeout()", look)
+    timer.connect("timeout()", check)
     timer.start()
-    # Of the two names Qt's versions have one each.
+    # The method is called exec_ in Qt 5 and exec in Qt 6.
     (getattr(loop, "exec_", None) or loop.exec)()
     timer.stop()
-    timer.disconnect("timeout()", look)
-    if not held:
-        raise AssertionError("waited too long, or could not look")
+    timer.disconnect("timeout()", check)
+    if not fulfilled:
+        raise AssertionError("the condition was not fulfilled in time, or could not be checked")
     return longest
 
 
@@ -74,7 +78,7 @@ class InSlicer(unittest.TestCase):
         slicer.util.selectModule("StrokeSAM")
         slicer.mrmlScene.Clear(0)
 
-    # What the tests are made of
+    # Helpers
 
     def makeVolume(self, transformed=False):
         noise = np.random.default_rng(0).normal(0, 3, SIZE)
@@ -101,7 +105,7 @@ class InSlicer(unittest.TestCase):
         return point
 
     def openEffect(self, volumeNode):
-        """The Segment Editor on a new segment of the volume, with our effect active."""
+        """Open the Segment Editor on a new segment of the volume and activate the effect."""
         slicer.util.selectModule("SegmentEditor")
         segmentationNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
         segmentationNode.CreateDefaultDisplayNodes()
@@ -126,7 +130,7 @@ class InSlicer(unittest.TestCase):
         return waitFor(lambda: not self.prompts.busy)
 
     def view(self, name, ras, normal=None):
-        """A slice view, through a position; oblique with a normal."""
+        """Move a slice view to a position; with a normal the view becomes oblique."""
         widget = slicer.app.layoutManager().sliceWidget(name)
         node = widget.mrmlSliceNode()
         if normal is not None:
@@ -140,22 +144,22 @@ class InSlicer(unittest.TestCase):
         vtk.vtkMatrix4x4.Invert(widget.mrmlSliceNode().GetXYToRAS(), inverse)
         return tuple(round(n) for n in inverse.MultiplyPoint((*ras, 1.0))[:2])
 
-    def answering(self, button):
-        """Click this button of the next question that Slicer asks; a list with its text, once it has asked."""
-        asked, timer = [], qt.QTimer()
+    def answerNextQuestion(self, button):
+        """Click this button of Slicer's next message box; returns a list that will hold the box's text."""
+        questions, timer = [], qt.QTimer()
 
-        def look():
+        def answer():
             box = qt.QApplication.activeModalWidget()
             if box is not None and box.className() == "ctkMessageBox":
                 timer.stop()
-                asked.append(box.text)
+                questions.append(box.text)
                 box.button(button).click()
 
         timer.setInterval(50)
-        timer.connect("timeout()", look)
+        timer.connect("timeout()", answer)
         timer.start()
         self.addCleanup(timer.stop)
-        return asked
+        return questions
 
     def drag(self, widget, first, second):
         slicer.util.clickAndDrag(widget, start=first, end=second, steps=10)
@@ -167,18 +171,19 @@ class InSlicer(unittest.TestCase):
         self.drag(widget, *corners)
         return widget
 
-    def found(self, segmentationNode, volumeNode, segmentId=None):
+    def written(self, segmentationNode, volumeNode, segmentId=None):
+        """The voxels of a segment on the volume's grid."""
         segmentId = segmentId or self.segmentId
         return slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, volumeNode) > 0
 
-    def shoot(self, name):
+    def takeScreenshot(self, name):
         if SCREENSHOTS:
             slicer.util.forceRenderAllViews()
             slicer.app.processEvents()
             Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
             slicer.util.mainWindow().grab().save(str(Path(SCREENSHOTS) / f"{name}.png"))
 
-    # The tests
+    # Tests
 
     def test_the_module_segments_its_sample(self):
         import SampleData
@@ -189,7 +194,7 @@ class InSlicer(unittest.TestCase):
         volumeNode = slicer.util.getNode("StrokeHeadCT") if volumeNode is None else volumeNode
         segmentationNode = StrokeSAMLogic().segmentLesion({"ncct": volumeNode})
         self.assertEqual(segmentationNode.GetSegmentation().GetNumberOfSegments(), 1)
-        self.shoot("module")
+        self.takeScreenshot("module")
 
     def test_a_box_in_an_axial_view(self):
         for transformed in (False, True):
@@ -197,19 +202,19 @@ class InSlicer(unittest.TestCase):
                 volumeNode = self.makeVolume(transformed)
                 segmentationNode = self.openEffect(volumeNode)
                 if transformed:
-                    # The plane of the volume's own slices, which the transform turned.
+                    # The transform rotates the volume, so the view is rotated to the volume's slices.
                     self.view("Red", self.rasOf(volumeNode, MIDDLE[::-1])).mrmlSliceNode().RotateToVolumePlane(
                         volumeNode
                     )
                 self.drawBox(volumeNode)
                 self.idle()
-                self.shoot("effect")
-                self.assertFalse(self.found(segmentationNode, volumeNode).any())
+                self.takeScreenshot("effect")
+                self.assertFalse(self.written(segmentationNode, volumeNode).any())
                 self.prompts.propagate()
                 longest = self.idle()
-                self.assertGreater(dice(self.found(segmentationNode, volumeNode), ball()), 0.8)
-                self.shoot("propagated")
-                print(f"longest without an answer: {longest * 1000:.0f} ms")
+                self.assertGreater(dice(self.written(segmentationNode, volumeNode), ball()), 0.8)
+                self.takeScreenshot("propagated")
+                print(f"longest time without handling events: {longest * 1000:.0f} ms")
 
     def test_a_point_in_an_oblique_view(self):
         volumeNode = self.makeVolume()
@@ -221,9 +226,9 @@ class InSlicer(unittest.TestCase):
         self.drag(widget, place, place)
         self.prompts.propagate()
         self.idle()
-        found = self.found(segmentationNode, volumeNode)
-        self.assertTrue(found[MIDDLE])
-        self.assertLess((found & ~ball()).sum(), 0.4 * found.sum())
+        lesion = self.written(segmentationNode, volumeNode)
+        self.assertTrue(lesion[MIDDLE])
+        self.assertLess((lesion & ~ball()).sum(), 0.4 * lesion.sum())
 
     def test_undo_redo_and_a_neighbour(self):
         volumeNode = self.makeVolume()
@@ -236,13 +241,13 @@ class InSlicer(unittest.TestCase):
         self.drawBox(volumeNode)
         self.prompts.propagate()
         self.idle()
-        found = self.found(segmentationNode, volumeNode)
-        self.assertTrue(found.any())
-        self.assertFalse(found[half > 0].any())
+        lesion = self.written(segmentationNode, volumeNode)
+        self.assertTrue(lesion.any())
+        self.assertFalse(lesion[half > 0].any())
         self.editor.undo()
-        self.assertFalse(self.found(segmentationNode, volumeNode).any())
+        self.assertFalse(self.written(segmentationNode, volumeNode).any())
         self.editor.redo()
-        np.testing.assert_array_equal(self.found(segmentationNode, volumeNode), found)
+        np.testing.assert_array_equal(self.written(segmentationNode, volumeNode), lesion)
         kept = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, neighbour, volumeNode)
         np.testing.assert_array_equal(kept, half)
 
@@ -261,17 +266,17 @@ class InSlicer(unittest.TestCase):
         self.drawBox(volumeNode)
         self.prompts.propagate()
         self.idle()
-        self.assertGreater(dice(self.found(segmentationNode, volumeNode, second), ball()), 0.8)
-        self.assertFalse(self.found(segmentationNode, volumeNode).any())
+        self.assertGreater(dice(self.written(segmentationNode, volumeNode, second), ball()), 0.8)
+        self.assertFalse(self.written(segmentationNode, volumeNode).any())
         segmentation.RemoveSegment(second)
         self.editor.setCurrentSegmentID(self.segmentId)
         slicer.app.processEvents()
-        self.assertEqual(len(self.prompts.prompts), 1)  # the first's own, from its tag
+        self.assertEqual(len(self.prompts.prompts), 1)  # read from the tag of the first segment
         self.prompts.propagate()
         self.idle()
-        self.assertGreater(dice(self.found(segmentationNode, volumeNode), ball()), 0.8)
+        self.assertGreater(dice(self.written(segmentationNode, volumeNode), ball()), 0.8)
 
-    def test_in_another_mouse_mode_the_mouse_is_slicers(self):
+    def test_slicer_handles_the_mouse_in_another_mouse_mode(self):
         volumeNode = self.makeVolume()
         self.openEffect(volumeNode)
         mouse = slicer.app.applicationLogic().GetInteractionNode()
@@ -292,29 +297,29 @@ class InSlicer(unittest.TestCase):
         self.idle()
         self.assertEqual(len(self.prompts.prompts), 1)
 
-    def test_a_hidden_segment_is_asked_about(self):
+    def test_slicer_asks_about_a_hidden_segment(self):
         volumeNode = self.makeVolume()
         segmentationNode = self.openEffect(volumeNode)
         display = segmentationNode.GetDisplayNode()
         display.SetSegmentVisibility(self.segmentId, False)
         for button, visible in ((qt.QMessageBox.Cancel, False), (qt.QMessageBox.Yes, True)):
-            asked = self.answering(button)
+            questions = self.answerNextQuestion(button)
             self.drawBox(volumeNode)
-            self.assertEqual(len(asked), 1)
+            self.assertEqual(len(questions), 1)
             self.assertEqual(bool(display.GetSegmentVisibility(self.segmentId)), visible)
             self.assertFalse(self.prompts.busy or self.prompts.prompts)
         self.drawBox(volumeNode)
         self.idle()
         self.assertEqual(len(self.prompts.prompts), 1)
 
-    def test_cancelled_and_closed_while_it_propagates(self):
+    def test_nothing_is_written_after_cancel_or_a_closed_scene(self):
         volumeNode = self.makeVolume()
         segmentationNode = self.openEffect(volumeNode)
         self.drawBox(volumeNode)
         self.prompts.propagate()
         self.prompts.cancel()
         self.idle()
-        self.assertFalse(self.found(segmentationNode, volumeNode).any())
+        self.assertFalse(self.written(segmentationNode, volumeNode).any())
         self.prompts.propagate()
         editor = self.prompts
         slicer.mrmlScene.Clear(0)
@@ -339,9 +344,9 @@ class InSlicer(unittest.TestCase):
         self.effect = self.editor.activeEffect().self()
         self.assertEqual(len(self.prompts.prompts), 1)
         self.idle()
-        self.assertTrue(self.prompts.shown.outlines)
+        self.assertTrue(self.prompts.sessionView.outlines)
 
-    def test_nothing_is_left_after_the_effect(self):
+    def test_nothing_remains_after_the_effect(self):
         volumeNode = self.makeVolume()
         self.openEffect(volumeNode)
         self.editor.setActiveEffectByName("")
@@ -359,17 +364,17 @@ class InSlicer(unittest.TestCase):
         self.assertEqual([renderer.GetViewProps().GetNumberOfItems() for renderer in renderers], actors)
         self.assertEqual(len(window.findChildren("QShortcut")), shortcuts)
 
-    def test_in_the_dark(self):
+    def test_the_effect_works_in_the_dark_style(self):
         volumeNode = self.makeVolume()
         slicer.app.setStyle("Dark Slicer")
         try:
             self.openEffect(volumeNode)
             self.drawBox(volumeNode)
             self.idle()
-            self.shoot("dark")
+            self.takeScreenshot("dark")
         finally:
             slicer.app.setStyle("Light Slicer")
-        self.assertTrue(self.prompts.shown.outlines)
+        self.assertTrue(self.prompts.sessionView.outlines)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The engines, one file each behind one protocol; `registry` names them."""
+"""The engines: one file each, behind the protocol in `base`; `registry` lists them."""
 
 from StrokeSAMLib.interactive.engines.registry import ENGINES, find_engine, load_engine
 

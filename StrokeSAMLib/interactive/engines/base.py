@@ -1,4 +1,4 @@
-"""What an engine is: it sees slices, is asked by prompts, and answers with masks."""
+"""The protocol of an engine: it encodes slices, and predicts masks on them from prompts."""
 
 from __future__ import annotations
 
@@ -8,103 +8,133 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from StrokeSAMLib.interactive.memory import Footprint
-from StrokeSAMLib.interactive.slices import SlicePrompts
+from StrokeSAMLib.interactive.features.footprint import Footprint
+from StrokeSAMLib.interactive.slice_prompts import SlicePrompts
 
 Spacing = tuple[float, float, float]
 
 
 class Features(Protocol):
-    """What an engine keeps of an encoded slice."""
+    """The features of an encoded slice."""
 
     @property
     def nbytes(self) -> int:
-        """Memory that they take."""
+        """The size of the features in memory, bytes."""
+        ...
 
     def to(self, device: str) -> Features:
-        """The same on another device."""
+        """The same features on another device."""
+        ...
 
 
-class Answer(Protocol):
-    """An engine's answer on one slice, small enough to keep for every slice of a volume."""
+class Prediction(Protocol):
+    """An engine's prediction on one slice, small enough to keep for every slice of a volume."""
 
     def mask(self, shape: tuple[int, int]) -> np.ndarray:
-        """Bool (row, column) of the slice's own `shape`."""
+        """The mask, bool (row, column), on a slice of `shape`."""
+        ...
 
 
 @dataclass
-class Bank:
-    """What a tracking engine remembers in one direction: answers by slice, the prompted ones and the tracked ones."""
+class MemoryBank:
+    """The memory of a tracking engine in one direction: predictions by slice, on prompted and on tracked slices."""
 
-    prompted: Mapping[int, Answer]
-    tracked: dict[int, Answer] = field(default_factory=dict)
+    prompted: Mapping[int, Prediction]
+    tracked: dict[int, Prediction] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Context:
-    """Where a slice stands in a propagation: its number, the slices in the stack, the direction, the memory."""
+class PropagationContext:
+    """The position of a slice in a propagation.
+
+    Attributes:
+        k: number of the slice.
+        count: number of slices in the stack.
+        backwards: true where the propagation goes to lower slice numbers.
+        bank: memory of the slices visited so far.
+    """
 
     k: int
     count: int
     backwards: bool
-    bank: Bank
+    bank: MemoryBank
 
 
 class Engine(Protocol):
     """A segmenter of slices. One instance serves any number of stacks and segments.
 
-    Any of its methods raises `MemoryError` where its device has no memory left.
+    Each method raises `MemoryError` where the device has no memory left.
 
     Attributes:
-        id: its public name.
-        accepts: the prompts it takes: "point", "box", "mask".
-        device: where it computes; "cpu", or what `Features.to` takes.
-        tracks: whether it has `track` and `remember`, the memory of a video model.
+        id: public name.
+        accepts: types of prompts that the engine takes: "point", "box", "mask".
+        device: device of the computation: "cpu", or a value that `Features.to` takes.
+        tracks: true where the engine has the methods of `TrackingEngine`.
+        notes: notes for the user about the engine's computation.
     """
 
     id: str
     accepts: frozenset[str]
     device: Any
     tracks: bool
+    notes: tuple[str, ...]
 
     def encode(self, pixels: np.ndarray, spacing: Spacing) -> Features:
-        """The features of a slice, UInt8 (row, column); by far the dearest step. `spacing` (column, row, slice), mm."""
+        """Encode a slice, UInt8 (row, column); by far the slowest step.
+
+        Args:
+            pixels: the slice.
+            spacing: (column, row, slice), mm.
+        """
+        ...
 
     def predict(
-        self, features: Features, prompts: SlicePrompts, prior: Answer | None = None, context: Context | None = None
-    ) -> Answer:
-        """The object on a slice.
+        self,
+        features: Features,
+        prompts: SlicePrompts,
+        previous: Prediction | None = None,
+        context: PropagationContext | None = None,
+    ) -> Prediction:
+        """Predict the object on a slice with prompts.
 
         Args:
-            features: of the slice.
-            prompts: all that is asked of the slice, the newest last.
-            prior: the answer that the newest prompt corrects.
-            context: of the slice, where `prior` came from a propagation.
+            features: features of the slice.
+            prompts: all prompts on the slice, the newest last.
+            previous: the prediction that the newest prompt corrects.
+            context: position of the slice in the propagation, where `previous` came from one.
         """
+        ...
 
-    def follow(self, features: Features, neighbour: Answer, shape: tuple[int, int]) -> Answer:
-        """The object on a slice, from the answer on the slice before it: the step of box propagation.
+    def follow(self, features: Features, neighbour: Prediction, shape: tuple[int, int]) -> Prediction:
+        """Predict the object on a slice from the prediction on a slice before it: one step of box propagation.
 
         Args:
-            features: of the slice.
-            neighbour: the last answer that was not empty; `shape` is its slice's.
+            features: features of the slice.
+            neighbour: the last prediction that was not empty.
+            shape: (row, column) of both slices.
         """
+        ...
 
     def footprint(self) -> Footprint:
-        """What it takes of memory."""
+        """The memory that the engine takes."""
+        ...
 
     def use_cpu(self) -> bool:
-        """Move to the CPU for good, for want of memory on the device; False where it is there already."""
+        """Move to the CPU for good, where the device has no memory left. False where the engine is there already."""
+        ...
 
     def describe(self) -> Mapping[str, Any]:
-        """What a replay needs to make an engine that answers the same: options, precision, weights' checksum."""
+        """The settings that a replay needs to load the same engine: options, precision, checksum of the weights."""
+        ...
 
 
 class TrackingEngine(Engine, Protocol):
     """An engine with the memory of a video model."""
 
-    def remember(self, features: Features, answer: Answer) -> None:
-        """Give `answer`, made by prompts on this slice, the memory that other slices need of it; once."""
+    def remember(self, features: Features, prediction: Prediction) -> None:
+        """Encode the memory of a prompted slice into its `prediction`, for other slices to use. Does so only once."""
+        ...
 
-    def track(self, features: Features, context: Context) -> Answer:
-        """The object on a slice without prompts, from the memory of others."""
+    def track(self, features: Features, context: PropagationContext) -> Prediction:
+        """Predict the object on a slice without prompts from the memory of other slices."""
+        ...

@@ -1,8 +1,8 @@
-"""LiteMedSAM and SwiftMedSAM: boxes, on laptops without a GPU.
+"""LiteMedSAM and SwiftMedSAM: networks prompted by boxes, for laptops without a GPU.
 
-Their published procedure has quirks, which `compatible` brings back for comparison: a mask is resized as the number
-of its label, so that its outline depends on that number. Without it a label is what it is, and, unlike SwiftMedSAM's
-script, slice 0 is a slice like any other.
+The published scripts resize a mask that holds the number of its label, so the outline of the mask depends on that
+number. `recipe_for_label` reproduces this for comparison. By default the outline is that of label 1. Unlike
+SwiftMedSAM's script, the engine also visits slice 0.
 """
 
 from __future__ import annotations
@@ -14,54 +14,59 @@ from typing import Any
 
 import numpy as np
 
-from StrokeSAMLib.files import file_hash
+from StrokeSAMLib.core.files import file_hash
+from StrokeSAMLib.core.options import build_options, option
 from StrokeSAMLib.imaging.area_resize import area_resize
 from StrokeSAMLib.interactive.engines.boxes import SliceBox
-from StrokeSAMLib.interactive.engines.sam import Frame, Recipe, SamEngine, loaded, to_unit
-from StrokeSAMLib.interactive.memory import MIB
-from StrokeSAMLib.nets.sam_models import lite_medsam, swift_medsam
-from StrokeSAMLib.options import build_options, option
+from StrokeSAMLib.interactive.engines.sam import Frame, Recipe, SamEngine, load_network, to_unit
+from StrokeSAMLib.interactive.engines.sam import Options as SamOptions
+from StrokeSAMLib.interactive.features.footprint import MIB
+from StrokeSAMLib.nets.models.sam_models import lite_medsam, swift_medsam
 
 _SIZE = 256
+# Enlargement of the next slice's box on each side, pixels of the network's input.
 _SHIFT = 3.0
-# Against a box that came out of this grid, went to the slice's pixels and comes back a rounding below what it was.
+# Added before truncation: a box from this grid, mapped to the slice and back, may come out just below a whole number.
 _ROUNDING = 1e-4
 
 
 class LiteMedSamEngine(SamEngine):
-    """`SamEngine` whose boxes are whole pixels of the input, cut, not rounded."""
+    """A `SamEngine` whose boxes have whole pixels of the input, truncated and not rounded."""
 
-    def _whole(self, corners: np.ndarray) -> np.ndarray:
+    def _box_corners(self, corners: np.ndarray) -> np.ndarray:
         return np.trunc(corners + _ROUNDING)
 
 
-def _image(pixels: np.ndarray, used: tuple[int, int]) -> np.ndarray:
-    """Resized by area, then from the slice's least to its greatest value."""
-    return to_unit(np.rint(area_resize(pixels, used)).astype(np.float32))
+def _image(pixels: np.ndarray, content: tuple[int, int]) -> np.ndarray:
+    """A `Recipe.image`: resized by area, then scaled from the slice's least to its greatest value."""
+    return to_unit(np.rint(area_resize(pixels, content)).astype(np.float32))
 
 
 def next_box(mask: np.ndarray, size: int, label: int = 1) -> SliceBox:
-    """The box of `mask` on the network's grid, three pixels wider, in the slice's pixels.
+    """The bounding box of a mask on the network's input, three pixels larger on each side, in the slice's pixels.
 
     Args:
-        label: the number that the published script would have given the mask.
+        mask: bool (row, column), not empty.
+        size: side of the network's input, pixels.
+        label: number of the mask's label in the published scripts.
     """
-    used = Frame.fitted(mask.shape, size).used
-    y, x = np.nonzero(np.rint(area_resize(mask * float(label), used)) > 0)
+    content = Frame.fitted(mask.shape, size).content
+    y, x = np.nonzero(np.rint(area_resize(mask * float(label), content)) > 0)
     scale = max(mask.shape) / size
-    if len(x) == 0:  # too thin to be seen there
+    if len(x) == 0:  # too thin to survive the resizing
         y, x = (n / scale for n in np.nonzero(mask))
     low = np.maximum([x.min() - _SHIFT, y.min() - _SHIFT], 0)
-    # To the padded square, not to the part of it that the slice fills.
+    # Limited to the whole input, padding included, as in the published scripts.
     high = np.minimum([x.max() + _SHIFT, y.max() + _SHIFT], size)
-    return tuple(float(n * scale) for n in (*low, *high))
+    left, top, right, bottom = (float(n * scale) for n in (*low, *high))
+    return left, top, right, bottom
 
 
 class _FittedFrame(Frame):
-    """Places are scaled by the longer side alone, as the published procedure does."""
+    """A frame that scales positions by the longer side alone, as the published scripts do."""
 
-    def to_input(self, places: np.ndarray) -> np.ndarray:
-        return np.asarray(places, np.float64) * (self.size / max(self.shape))
+    def to_input(self, positions: np.ndarray) -> np.ndarray:
+        return np.asarray(positions, np.float64) * (self.size / max(self.shape))
 
 
 RECIPES = {
@@ -70,21 +75,21 @@ RECIPES = {
 }
 
 
-def compatible(recipe: Recipe, label: int) -> Recipe:
-    """`recipe` with the outline that the published script gives to the mask with the number `label`."""
+def recipe_for_label(recipe: Recipe, label: int) -> Recipe:
+    """`recipe` with the outline that the published scripts give to a mask of this label (see the module)."""
     return replace(recipe, next_box=partial(next_box, label=label))
 
 
 @dataclass(frozen=True)
-class Options:
-    """Of both engines."""
+class Options(SamOptions):
+    """Options of LiteMedSAM and SwiftMedSAM."""
 
-    compatible_label: int = option(1, "outline as the published script makes it for this label", least=1, most=255)
+    compatible_label: int = option(1, "label whose outline in the published scripts is reproduced", least=1, most=255)
 
 
 def load(id: str, weights: Path, device: str, options: dict[str, Any]) -> LiteMedSamEngine:
-    """The engine called `id` with a checkpoint."""
+    """Load engine `id` with the checkpoint `weights`."""
     chosen = build_options(Options, options, f"engine {id}")
-    recipe = compatible(RECIPES[id], chosen.compatible_label)
+    recipe = recipe_for_label(RECIPES[id], chosen.compatible_label)
     description = {**asdict(chosen), "weights": file_hash(weights)}
-    return LiteMedSamEngine(id, loaded(recipe, weights, device), recipe, description)
+    return LiteMedSamEngine(id, load_network(recipe, weights, device, chosen.fast_layers), recipe, description)

@@ -1,17 +1,17 @@
-"""The registry of engines: what each is called, what it needs, how it is made."""
+"""The registry of engines: name, needed packages and weights, and loading of each."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from StrokeSAMLib.errors import OptionError
-from StrokeSAMLib.options import NoOptions, check_device
-from StrokeSAMLib.packages import check_installed, not_installed
-from StrokeSAMLib.weights.lookup import checkpoint_of, readiness
+from StrokeSAMLib.core.errors import OptionError
+from StrokeSAMLib.core.installed_packages import check_installed, not_installed
+from StrokeSAMLib.core.options import NoOptions, check_device
+from StrokeSAMLib.weights.lookup import find_checkpoint, readiness
 from StrokeSAMLib.weights.store import Store
 
 if TYPE_CHECKING:
@@ -20,16 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EngineEntry:
-    """An engine that can be chosen.
+    """An engine in the registry.
 
     Attributes:
-        id: its public name.
-        title: what a user reads in a list.
-        module: the module of `StrokeSAMLib.interactive.engines` with ``load(id, weights, device, options)``, and where
-            it has options the class `Options`.
-        packages: the Python packages it imports.
-        weights: whether it needs a checkpoint: that of the same id, from the store, or one that is given.
-        settings: what tells engines of one module apart.
+        id: public name.
+        title: name in a list for users.
+        module: module of `StrokeSAMLib.interactive.engines` with ``load(id, weights, device, options)``, and the class
+            `Options` where the engine has options.
+        packages: Python packages that the engine imports.
+        weights: true if the engine needs a checkpoint: by default the one with its id in the store.
     """
 
     id: str
@@ -37,18 +36,21 @@ class EngineEntry:
     module: str
     packages: tuple[str, ...] = ()
     weights: bool = True
-    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def missing_packages(self) -> list[str]:
         """The packages that are not installed."""
         return not_installed(self.packages)
 
     def check_packages(self) -> None:
-        """Raise `InputError` where a package is not installed."""
+        """Check that the packages are installed.
+
+        Raises:
+            InputError: a package is not installed.
+        """
         check_installed(f"engine {self.id}", self.packages)
 
     def options_class(self) -> type:
-        """The dataclass of its options (see `options.option`).
+        """The dataclass of the engine's options (see `core.options.option`).
 
         Raises:
             InputError: a package is not installed.
@@ -56,7 +58,7 @@ class EngineEntry:
         return getattr(self.implementation(), "Options", NoOptions)
 
     def implementation(self) -> Any:
-        """Its module, imported.
+        """The engine's module, imported.
 
         Raises:
             InputError: a package is not installed.
@@ -65,19 +67,28 @@ class EngineEntry:
         return importlib.import_module(f"StrokeSAMLib.interactive.engines.{self.module}")
 
     def readiness(self, weights: Path | None = None, store: Store | None = None) -> str:
-        """ "yes", or what is missing, for the checkpoint `weights` or that in `store` (None: the user's)."""
+        """The text "yes" if the engine can be loaded, else "no" and the reason.
+
+        Args:
+            weights: file of the checkpoint; by default the engine's own in `store`.
+            store: store of weights; by default the user's.
+        """
         missing = self.missing_packages()
         if missing:
             return f"no: needs {', '.join(missing)}"
         return readiness("engine", self.id, weights, store) if self.weights else "yes"
 
     def checkpoint(self, weights: Path | None = None, store: Store | None = None) -> Path:
-        """The file to load: `weights`, a file or the id of one in `store`; None: the engine's own in `store`.
+        """The file of the checkpoint.
+
+        Args:
+            weights: a file, or the id of one in `store`; by default the engine's own in `store`.
+            store: store of weights; by default the user's.
 
         Raises:
-            InputError: it is not there; the text says what puts it there.
+            InputError: the file does not exist; the message says how to get it.
         """
-        return checkpoint_of("engine", self.id, weights, store)
+        return find_checkpoint("engine", self.id, weights, store)
 
 
 _SAM2 = ("torch", "sam2")
@@ -98,10 +109,10 @@ ENGINES: tuple[EngineEntry, ...] = (
 
 
 def find_engine(id: str) -> EngineEntry:
-    """The engine called `id`.
+    """The entry of engine `id`.
 
     Raises:
-        OptionError: there is none.
+        OptionError: there is no such engine.
     """
     for entry in ENGINES:
         if entry.id == id:
@@ -112,17 +123,19 @@ def find_engine(id: str) -> EngineEntry:
 def load_engine(
     id: str, weights: Path | None = None, device: str = "auto", options: Mapping[str, Any] | None = None
 ) -> Engine:
-    """An engine, ready to answer.
+    """Load an engine.
 
     Args:
-        id: see `ENGINES`.
-        weights: its checkpoint, where it needs one: a file, or an id of the store; None: from the store.
+        id: id of an engine in `ENGINES`.
+        weights: checkpoint, for an engine that needs one: a file, or an id of the store; by default the engine's own in
+            the store.
         device: "auto", "cpu", "cuda" or "mps".
-        options: the engine's own.
+        options: options of the engine.
 
     Raises:
-        OptionError: unknown engine or option, weights for an engine without, or a device that is not here.
-        InputError: no weights, or weights of another network.
+        OptionError: the engine, an option or the device is unknown or unavailable, or weights are given for an engine
+            without weights.
+        InputError: the weights are missing, or of another network.
     """
     entry = find_engine(id)
     check_device(device)

@@ -1,7 +1,8 @@
 """The random walker on a small grid, with prior probabilities.
 
-Grady 2006, IEEE Trans. PAMI 28:1768, with the priors of Grady 2005, CVPR 1:763: the probability that a walker from
-each pixel first reaches a seed of the object, or is absorbed where the prior says object. One sparse linear system.
+Grady 2006, IEEE Trans. PAMI 28:1768, with the priors of Grady 2005, CVPR 1:763. The result at a pixel is the
+probability that a walker from there first reaches a seed of the object, or is absorbed by a pixel's prior as object.
+It is the solution of one sparse linear system.
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ from scipy.sparse.linalg import spsolve
 
 # Edges weaken as exp(−β · squared difference / mean squared difference).
 _BETA = 5.5
-# How strongly a pixel listens to its prior, against four neighbours of weight near 1.
+# Weight of a pixel's prior, against its four neighbours, whose weights are near 1.
 _PRIOR = 0.043
 _LEAST_WEIGHT = 1e-3
 
 
-def walk(grey: np.ndarray, prior: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """The probability of the object, 0…1, (row, column).
+def object_probability(grey: np.ndarray, prior: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """The probability that each pixel belongs to the object, Float64 0…1, (row, column).
 
     Args:
         grey: intensities, any scale, smoothed.
-        prior: the probability that each pixel's own evidence gives to the object.
-        seeds: 1 where the object surely is, −1 where it surely is not, 0 elsewhere.
+        prior: the probability of the object from each pixel's own evidence, 0…1.
+        seeds: 1 where the object certainly is, −1 where it certainly is not, 0 elsewhere.
     """
     count = grey.size
     index = np.arange(count).reshape(grey.shape)
@@ -42,8 +43,8 @@ def walk(grey: np.ndarray, prior: np.ndarray, seeds: np.ndarray) -> np.ndarray:
     laplacian = (sparse.diags(degree + _PRIOR) - graph).tocsr()
     fixed = seeds.ravel()
     free, known = np.flatnonzero(fixed == 0), np.flatnonzero(fixed != 0)
-    found = (fixed > 0).astype(np.float64)
+    probability = (fixed > 0).astype(np.float64)
     if free.size:
-        right = _PRIOR * prior.ravel()[free] - laplacian[free][:, known] @ found[known]
-        found[free] = spsolve(laplacian[free][:, free].tocsc(), right)
-    return found.reshape(grey.shape)
+        right = _PRIOR * prior.ravel()[free] - laplacian[free][:, known] @ probability[known]
+        probability[free] = spsolve(laplacian[free][:, free].tocsc(), right)
+    return probability.reshape(grey.shape)

@@ -1,4 +1,4 @@
-"""Random fields that vary smoothly over the grid, and the random choices made of them."""
+"""Random numbers, random fields that vary smoothly over the grid, and functions on such fields."""
 
 from __future__ import annotations
 
@@ -12,20 +12,31 @@ Shape = tuple[int, int, int]
 def smooth_noise(
     shape: Shape, cell_mm: float, spacing: Spacing, rng: np.random.Generator, count: int = 1
 ) -> np.ndarray:
-    """Normal noise on a lattice of `cell_mm`, interpolated: Float32 (count, k, j, i), of standard deviation 1 in every
-    voxel. The lattice lies anywhere: its nodes are not at the same voxels in every field."""
+    """Normal noise on a lattice, interpolated to the grid, with standard deviation 1 in every voxel.
+
+    Each call places the lattice at random, so that its nodes are not always at the same voxels.
+
+    Args:
+        shape, spacing: of the grid (k, j, i), voxels and mm.
+        cell_mm: the lattice's spacing.
+        rng: source of random numbers.
+        count: number of fields.
+
+    Returns:
+        Float32 (count, k, j, i).
+    """
     along = [_interpolation(n, step / cell_mm, rng) for n, step in zip(shape, spacing, strict=True)]
     field = rng.standard_normal((count, *(len(matrix) for matrix in along)), dtype=np.float32)
-    # Axis by axis: three products of small matrices, many times faster than interpolating voxel by voxel.
+    # Three products of small matrices, one for each axis, are many times faster than interpolation voxel by voxel.
     for matrix in reversed(along):
         field = np.moveaxis(field @ matrix, 3, 1)
     return field
 
 
 def _interpolation(count: int, step: float, rng: np.random.Generator) -> np.ndarray:
-    """Linear interpolation at `count` places, `step` cells apart, as a matrix (cells, count).
+    """The matrix (cells, count) of linear interpolation at `count` places, `step` cells apart.
 
-    A mean of two values varies less than each: the columns are scaled to the spread of the lattice's own.
+    A mean of two values varies less than each of them. The columns are scaled to keep the lattice's deviation.
     """
     at = rng.random() + step * np.arange(count)
     weights = np.clip(1 - np.abs(np.arange(int(at[-1]) + 2)[:, None] - at), 0, None)
@@ -33,22 +44,22 @@ def _interpolation(count: int, step: float, rng: np.random.Generator) -> np.ndar
 
 
 def chance(rng: np.random.Generator, probability: float) -> bool:
-    """True in that part of the cases."""
+    """True with this probability."""
     return bool(rng.random() < probability)
 
 
 def any_side(rng: np.random.Generator) -> int:
-    """1 for the left, or -1 for the right."""
+    """A random side: 1 for left, −1 for right."""
     return 1 if chance(rng, 0.5) else -1
 
 
-def between(rng: np.random.Generator, least: float, most: float) -> float:
-    """Uniform."""
+def uniform(rng: np.random.Generator, least: float, most: float) -> float:
+    """A number drawn uniformly from the range."""
     return float(rng.uniform(least, most))
 
 
-def log_between(rng: np.random.Generator, least: float, most: float) -> float:
-    """Uniform in its logarithm."""
+def log_uniform(rng: np.random.Generator, least: float, most: float) -> float:
+    """A number whose logarithm is drawn uniformly from the range."""
     return float(np.exp(rng.uniform(np.log(least), np.log(most))))
 
 

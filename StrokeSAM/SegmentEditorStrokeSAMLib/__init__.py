@@ -1,0 +1,1 @@
+"""The Segment Editor effect StrokeSAM. Slicer names its module after this folder."""

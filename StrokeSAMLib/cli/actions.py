@@ -1,0 +1,238 @@
+"""The work of the `strokesam` commands, without their arguments and their printing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import SimpleITK as sitk
+
+from StrokeSAMLib.core.errors import InputError, StrokeSAMError
+from StrokeSAMLib.core.files import is_file
+from StrokeSAMLib.core.monitor import Monitor
+from StrokeSAMLib.io.reading import read_image
+from StrokeSAMLib.io.writing import check_image_output, check_output, write_image
+
+if TYPE_CHECKING:
+    from StrokeSAMLib.evaluation import CaseMetrics
+    from StrokeSAMLib.interactive import Session
+    from StrokeSAMLib.interactive.prompts import Prompt
+    from StrokeSAMLib.lesion import LesionResult
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files that a segmentation writes; None for a file that is not written."""
+
+    mask: Path
+    probability: Path | None = None
+    report: Path | None = None
+    overview: Path | None = None
+
+    def check(self, inputs: Mapping[str, Path]) -> None:
+        """Refuse output paths that cannot be written to, before the work begins.
+
+        Raises:
+            InputError: two equal paths, or an unusable path (see `check_output`).
+        """
+        input_files = list(inputs.values())
+        paths = [path for path in (self.mask, self.probability, self.report, self.overview) if path is not None]
+        if len({path.resolve() for path in paths}) < len(paths):
+            raise InputError("two outputs have the same name")
+        check_image_output(self.mask, input_files)
+        if self.probability is not None:
+            check_image_output(self.probability, input_files)
+        for path in (self.report, self.overview):
+            if path is not None:
+                check_output(path, input_files)
+
+
+def segment(
+    method: str, files: Mapping[str, Path], outputs: Outputs, options: Mapping[str, str], monitor: Monitor
+) -> LesionResult:
+    """Read `files`, segment, and write `outputs`. Nothing is written unless the segmentation succeeds.
+
+    Args:
+        method: id of the method, or "auto".
+        files: input files by key, such as "ncct".
+        outputs: the files to write.
+        options: values of the method's options, as text.
+        monitor: for progress and cancellation.
+    """
+    from StrokeSAMLib.lesion import choose_method
+
+    chosen, note = choose_method(method, files)
+    chosen.check_inputs(files)
+    chosen.build_options(options)
+    # An ADC map has NaN where nothing was measured; in any other image NaN is damage.
+    images = {key: read_image(path, finite=key != "adc") for key, path in files.items()}
+    outputs.check(files)
+    try:
+        result = chosen.run(images, options, monitor)
+    except InputError as error:
+        raise error.with_names(files) from None
+    result = result.with_warning(note) if note else result
+    write_outputs(result, outputs, files)
+    return result
+
+
+def write_outputs(result: LesionResult, outputs: Outputs, files: Mapping[str, Path]) -> None:
+    """Write the requested outputs. The mask comes last: if it exists, all outputs do."""
+    from StrokeSAMLib.report import report, write_overview, write_report
+
+    if outputs.probability is not None:
+        write_image(result.score, outputs.probability)
+    if outputs.report is not None:
+        write_report(report(result, files), outputs.report)
+    if outputs.overview is not None:
+        write_overview(result, outputs.overview)
+    write_image(result.mask, outputs.mask)
+
+
+@dataclass(frozen=True)
+class PromptPlan:
+    """The engine that segments from prompts, and the propagation of its segment through the volume.
+
+    Attributes:
+        engine: id of the engine.
+        propagation: "memory", "box" or "none"; None for the engine's best.
+        direction: "up", "down" or "both".
+        slices: first and last slice; None for the span of the boxes, or for all slices without one.
+        axis: index axis along which the slices are stacked; None for the axis of the boxes.
+        weights: the engine's checkpoint, or its id in the store.
+        device: "auto", "cpu", "cuda" or "mps".
+        options: values of the engine's options, as text.
+    """
+
+    engine: str = "random-walker"
+    propagation: str | None = None
+    direction: str = "both"
+    slices: tuple[int, int] | None = None
+    axis: int | None = None
+    weights: Path | None = None
+    device: str = "auto"
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+def prompt(volume: Path, prompts_file: Path, output: Path, plan: PromptPlan, monitor: Monitor) -> Session:
+    """Segment from the prompts in a file, and write the mask and the session file for `replay`."""
+    from StrokeSAMLib.core.memory import memory_text
+    from StrokeSAMLib.interactive import PropagationPlan, Session, read_prompts
+    from StrokeSAMLib.interactive.slice_prompts import drawn_axis
+
+    prompts = read_prompts(prompts_file)
+    image = read_image(volume)
+    record = record_path(output)
+    _check_outputs(output, record, [volume, prompts_file])
+    axis = drawn_axis(prompts, image) if plan.axis is None else plan.axis
+    try:
+        session = Session(image, plan.engine, axis=axis, weights=plan.weights, device=plan.device, options=plan.options)
+        monitor.step(0.05, f"slices with prompts; {memory_text(session.encodings.memory_needed())} of memory needed")
+        for number, entry in enumerate(prompts, 1):
+            monitor.check()
+            _add(session, entry, f"{prompts_file}: prompt {number}")
+        if plan.propagation != "none":
+            first, last = plan.slices or session.span() or (None, None)
+            session.propagate(PropagationPlan(plan.direction, plan.propagation, first, last), monitor.part(0.1, 1.0))
+    except InputError as error:
+        raise error.with_names({"volume": volume}) from None
+    _write_session(session, output, record)
+    return session
+
+
+def _add(session: Session, prompt: Prompt, name: str) -> None:
+    """Add a prompt; an error names it `name`."""
+    try:
+        session.add(prompt)
+    except StrokeSAMError as error:
+        raise type(error)(f"{name}: {error}") from None
+
+
+def replay(record: Path, volume: Path, output: Path, weights: Path | None, device: str, monitor: Monitor) -> Session:
+    """Repeat the session in the file `record` on the same volume, and write its mask and its session file."""
+    from StrokeSAMLib.interactive.record import read_document
+    from StrokeSAMLib.interactive.record import replay as replay_document
+
+    session_document = read_document(record)
+    image = read_image(volume)
+    new_record = record_path(output)
+    _check_outputs(output, new_record, [volume, record])
+    try:
+        session = replay_document(session_document, image, weights, device, monitor)
+    except InputError as error:
+        raise error.with_names({"volume": volume, "session": record}) from None
+    _write_session(session, output, new_record)
+    return session
+
+
+def record_path(mask: Path) -> Path:
+    """The session file of a mask: the same name, ending in .json."""
+    name = mask.name.removesuffix(".gz")
+    return mask.with_name(f"{name.rpartition('.')[0] or name}.json")
+
+
+def _check_outputs(mask: Path, record: Path, inputs: list[Path]) -> None:
+    check_image_output(mask, inputs)
+    check_output(record, inputs)
+
+
+def _write_session(session: Session, mask: Path, record: Path) -> None:
+    from StrokeSAMLib.interactive.record import to_document, write_document
+
+    write_document(to_document(session), record)
+    write_image(session.mask(), mask)
+
+
+def demo(folder: Path, monitor: Monitor) -> tuple[LesionResult, float]:
+    """Write a synthetic head CT with a known infarct into `folder` and segment it.
+
+    Returns:
+        The result, and its Dice coefficient with the known infarct.
+    """
+    from StrokeSAMLib.evaluation import dice
+    from StrokeSAMLib.phantom import head_ct
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot make the folder: {error.strerror}") from None
+    scan, truth = folder / "ncct.nii.gz", folder / "truth.nii.gz"
+    for path in (scan, truth):
+        check_output(path, ())
+    monitor.step(0.0, "making a head")
+    phantom = head_ct()
+    write_image(phantom.ncct, scan)
+    write_image(phantom.lesion, truth)
+    outputs = Outputs(
+        mask=folder / "lesion.nii.gz",
+        probability=folder / "probability.nii.gz",
+        report=folder / "report.json",
+        overview=folder / "overview.png",
+    )
+    result = segment("asymmetry", {"ncct": scan}, outputs, {}, monitor)
+    arrays = (sitk.GetArrayViewFromImage(image) > 0 for image in (phantom.lesion, result.mask))
+    return result, dice(*arrays)
+
+
+def evaluate(
+    reference: Path,
+    prediction: Path,
+    tolerance_mm: float,
+    table: Path | None,
+    plot: Path | None,
+    monitor: Monitor,
+) -> list[CaseMetrics]:
+    """Compare `prediction` with `reference` (files or folders); write the CSV table and the plot unless None."""
+    from StrokeSAMLib import evaluation
+
+    for path in (table, plot):
+        if path is not None:
+            check_output(path, [source for source in (reference, prediction) if is_file(source)])
+    cases = evaluation.evaluate(reference, prediction, tolerance_mm, monitor)
+    if table is not None:
+        evaluation.write_csv(cases, table)
+    if plot is not None:
+        evaluation.plot(cases, plot)
+    return cases

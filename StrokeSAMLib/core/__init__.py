@@ -1,0 +1,1 @@
+"""The foundations that every other package uses: errors, progress, options, files, packages, jobs, the version."""

@@ -1,0 +1,1 @@
+"""DICOM series: finding their files and reading their image."""

@@ -1,0 +1,1 @@
+"""The automatic methods. Each module has a class `Options` and a function ``run(inputs, options, monitor)``."""

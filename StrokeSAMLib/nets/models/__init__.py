@@ -1,0 +1,1 @@
+"""Network architectures. Their parameter names are those of the published checkpoints."""

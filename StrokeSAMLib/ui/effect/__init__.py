@@ -1,0 +1,1 @@
+"""The Segment Editor effect behind `SegmentEditorEffect`: prompts, mouse, drawing and panel."""

@@ -1,0 +1,125 @@
+"""The effect's drawing in one slice view with VTK, without Qt: prompts, the preview, and the box under the mouse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import slicer
+import vtk
+
+from StrokeSAMLib.ui.effect.pointer import Pointer
+from StrokeSAMLib.ui.effect.slice_view import SliceView
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from StrokeSAMLib.interactive.prompts import Point
+    from StrokeSAMLib.ui.effect.prompt_editor import PromptEditor
+
+# Colours that people with red-green colour blindness can distinguish (Okabe and Ito 2008); the shapes differ, too.
+_COLOURS = {
+    "preview": (1.0, 0.69, 0.0),
+    "box": (0.94, 0.89, 0.26),
+    "positive": (0.0, 0.78, 0.55),
+    "negative": (0.9, 0.35, 0.1),
+    "selected": (1.0, 1.0, 1.0),
+    "band": (0.94, 0.89, 0.26),
+}
+_WIDTHS = {"preview": 2.0, "selected": 3.0}
+_WIDTH = 2.0
+# Length of half a plus sign, pixels.
+_ARM = 6.0
+
+
+class Overlay:
+    """The lines in one slice view. `update` draws the editor's current state."""
+
+    def __init__(self, sliceNode: slicer.vtkMRMLSliceNode):
+        self.sliceNode = sliceNode
+        self._lines = {name: _Lines(colour, _WIDTHS.get(name, _WIDTH)) for name, colour in _COLOURS.items()}
+
+    @property
+    def actors(self) -> list[vtk.vtkActor2D]:
+        """The actors to add to the view, and to remove from it later."""
+        return [lines.actor for lines in self._lines.values()]
+
+    def update(self, editor: PromptEditor, pointer: Pointer) -> None:
+        """Draw the prompts, the preview and the box under the mouse that lie in this view's plane."""
+        edges = self._edges(editor, pointer, SliceView(self.sliceNode))
+        for name, lines in self._lines.items():
+            lines.set(edges.get(name, []))
+
+    def _edges(self, editor: PromptEditor, pointer: Pointer, view: SliceView) -> dict[str, list[np.ndarray]]:
+        """Edges (n, 2, 2) in XY by the name of their lines."""
+        import numpy as np
+
+        edgesByName: dict[str, list[np.ndarray]] = {}
+        sessionView = editor.sessionView
+        k = None if sessionView is None else view.sliceIndex(sessionView.affine, sessionView.count)
+        if k is not None:
+            outline = editor.live.get(k, sessionView.outlines.get(k))
+            if outline is not None and len(outline):
+                edgesByName["preview"] = [view.edgesInView(outline, sessionView.affine, k)]
+        for number, prompt in editor.prompts.items():
+            places = view.promptCorners(prompt, None if sessionView is None else sessionView.affine)
+            if places is not None:
+                name, edges = (
+                    ("box", _closed(places)) if len(places) > 1 else (_sign(prompt), _cross(prompt, places[0]))
+                )
+                edgesByName.setdefault("selected" if number == editor.selected else name, []).append(edges)
+        if pointer.band is not None and pointer.sliceNode is self.sliceNode:
+            (x0, y0), (x1, y1) = pointer.band
+            edgesByName["band"] = [_closed(np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]))]
+        return edgesByName
+
+
+class _Lines:
+    """Lines of one colour and width."""
+
+    def __init__(self, colour: tuple[float, float, float], width: float):
+        self._data = vtk.vtkPolyData()
+        mapper = vtk.vtkPolyDataMapper2D()
+        mapper.SetInputData(self._data)
+        self.actor = vtk.vtkActor2D()
+        self.actor.SetMapper(mapper)
+        self.actor.GetProperty().SetColor(*colour)
+        self.actor.GetProperty().SetLineWidth(width)
+        self.actor.VisibilityOff()
+
+    def set(self, edges: list[np.ndarray]) -> None:
+        """Draw these edges, arrays (n, 2, 2) of XY, and remove the earlier ones."""
+        import numpy as np
+        from vtk.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
+
+        self.actor.SetVisibility(bool(edges))
+        if not edges:
+            self._data.Initialize()
+            return
+        ends = np.concatenate(edges).reshape(-1, 2)
+        points, lines = vtk.vtkPoints(), vtk.vtkCellArray()
+        points.SetData(numpy_to_vtk(np.column_stack([ends, np.zeros(len(ends))]).astype(np.float32), deep=True))
+        offsets, ids = np.arange(0, len(ends) + 1, 2, dtype=np.int64), np.arange(len(ends), dtype=np.int64)
+        lines.SetData(numpy_to_vtkIdTypeArray(offsets, deep=True), numpy_to_vtkIdTypeArray(ids, deep=True))
+        self._data.SetPoints(points)
+        self._data.SetLines(lines)
+        self._data.Modified()
+
+
+def _sign(point: Point) -> str:
+    return "positive" if point.positive else "negative"
+
+
+def _cross(point: Point, place: np.ndarray) -> np.ndarray:
+    """A plus sign for a positive point or a minus sign for a negative one, in a diamond: edges (n, 2, 2)."""
+    import numpy as np
+
+    arms = [[(-1, 0), (1, 0)]] + ([[(0, -1), (0, 1)]] if point.positive else [])
+    tips = np.array([(2, 0), (0, 2), (-2, 0), (0, -2)], float)
+    return place + _ARM * np.concatenate([np.array(arms, float), _closed(tips) * 0.9])
+
+
+def _closed(corners: np.ndarray) -> np.ndarray:
+    """The sides of a polygon (n, 2) as edges (n, 2, 2)."""
+    import numpy as np
+
+    return np.stack([corners, np.roll(corners, -1, axis=0)], axis=1)

@@ -1,0 +1,44 @@
+"""Texts for the effect's panel that describe prompts and engines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from StrokeSAMLib.ui.messages import reasonNotReady
+
+if TYPE_CHECKING:
+    from StrokeSAMLib.interactive.prompts import Prompt
+    from StrokeSAMLib.ui.effect.prompt_session import SessionView
+
+
+def describe(prompts: Mapping[int, Prompt], slices: Mapping[int, int | None]) -> list[tuple[int, str]]:
+    """Number and text of each prompt. The text has the prompt's slice if `slices` has it."""
+    return [(number, _kind(prompt) + _place(slices.get(number))) for number, prompt in prompts.items()]
+
+
+def engineStatus(readiness: str, sessionView: SessionView | None) -> str:
+    """Describe the engine's state in one sentence.
+
+    Returns:
+        The device and the memory of an open session; without a session the reason why the engine is not ready, or "".
+    """
+    if sessionView is not None:
+        from StrokeSAMLib.core.memory import memory_text
+
+        memory = memory_text(sessionView.memory)
+        return f"Computes on {sessionView.device}; the whole volume takes about {memory}."
+    reason = "" if readiness == "yes" else reasonNotReady(readiness) + "."
+    return reason[:1].upper() + reason[1:]
+
+
+def _kind(prompt: Prompt) -> str:
+    if hasattr(prompt, "first"):
+        return "Box"
+    if hasattr(prompt, "position"):
+        return "Point inside" if prompt.positive else "Point outside"
+    return "Segment at the start" if prompt.positive else "Not in another segment"
+
+
+def _place(k: int | None) -> str:
+    return "" if k is None else f", slice {k}"

@@ -1,0 +1,137 @@
+"""Geometry of a slice view: its plane, and the places of prompts and outlines in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import slicer
+
+from StrokeSAMLib.mrml.space import Position, lpsMatrix, viewPlane
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from StrokeSAMLib.interactive.prompts import Box, Point, Prompt
+
+# A prompt is drawn if its distance from the plane is at most half the slice thickness, and always within this, mm.
+_NEAR_MM = 0.5
+# Two planes count as parallel if the cosine of their angle is at least this: 2.5°, which is not visible.
+_PARALLEL = 0.999
+
+
+class SliceView:
+    """The plane of a slice node at the moment of creation.
+
+    View coordinates (XY) are in pixels from the lower left corner of the view. Positions are LPS, mm.
+
+    Attributes:
+        plane: the plane's normal and its direction to the right, LPS.
+    """
+
+    def __init__(self, sliceNode: slicer.vtkMRMLSliceNode):
+        import numpy as np
+
+        self._toLps = lpsMatrix(sliceNode.GetXYToRAS())
+        self._fromLps = np.linalg.inv(self._toLps)
+        self.plane = viewPlane(sliceNode)
+        self._normal = np.asarray(self.plane[0])
+
+    def positionAt(self, xy: tuple[float, float]) -> Position:
+        """The position of a place in the view."""
+        x, y, z, _ = self._toLps @ [xy[0], xy[1], 0.0, 1.0]
+        return (float(x), float(y), float(z))
+
+    def xyOf(self, positions: np.ndarray) -> np.ndarray:
+        """Project positions (…, 3) along the normal onto the view: XY (…, 2)."""
+        return positions @ self._fromLps[:2, :3].T + self._fromLps[:2, 3]
+
+    def distance(self, position: Any) -> float:
+        """The distance of a position from the plane, mm."""
+        import numpy as np
+
+        return float(abs((np.asarray(position) - self._toLps[:3, 3]) @ self._normal))
+
+    def sliceIndex(self, affine: np.ndarray, count: int) -> int | None:
+        """The index of the stack's slice that the view shows.
+
+        Args:
+            affine: (column, row, slice) to LPS, 4 × 4.
+            count: number of slices in the stack.
+
+        Returns:
+            The index; None if the view is not parallel to the slices or lies outside the stack.
+        """
+        import numpy as np
+
+        normal = affine[:3, 2] / np.linalg.norm(affine[:3, 2])
+        if abs(normal @ self._normal) < _PARALLEL:
+            return None
+        k = (np.linalg.inv(affine) @ self._toLps[:, 3])[2]
+        nearest = int(np.floor(k + 0.5))
+        return nearest if 0 <= nearest < count else None
+
+    def edgesInView(self, edges: np.ndarray, affine: np.ndarray, k: int) -> np.ndarray:
+        """Convert edges (n, 2, 2) of (column, row) on slice `k` of a stack into edges (n, 2, 2) of XY."""
+        import numpy as np
+
+        index = np.concatenate([edges, np.full((*edges.shape[:2], 1), float(k))], axis=-1)
+        return self.xyOf(index @ affine[:3, :3].T + affine[:3, 3])
+
+    def isNear(self, position: Any, thickness: float) -> bool:
+        """Whether a position lies in a slice of this `thickness`, mm, around the plane."""
+        return self.distance(position) <= max(thickness / 2, _NEAR_MM)
+
+    def promptCorners(self, prompt: Prompt, stack: np.ndarray | None) -> np.ndarray | None:
+        """The places in the view at which a prompt is drawn.
+
+        Args:
+            prompt: the prompt.
+            stack: (column, row, slice) to LPS, 4 × 4, of the slices on which the prompt acts; None if there are none.
+
+        Returns:
+            XY (1, 2) of a point, or XY (4, 2) of a box's corners in order around it; None if the prompt is not drawn.
+        """
+        import numpy as np
+
+        from StrokeSAMLib.interactive import Box, Point
+
+        thickness = 1.0 if stack is None else float(np.linalg.norm(stack[:3, 2]))
+        if isinstance(prompt, Point):
+            return self._pointPlace(prompt, thickness)
+        if isinstance(prompt, Box):
+            return self._boxCorners(prompt, viewAxes(self.plane) if stack is None else stackAxes(stack), thickness)
+        return None  # a mask prompt is visible as the preview
+
+    def _pointPlace(self, point: Point, thickness: float) -> np.ndarray | None:
+        import numpy as np
+
+        return self.xyOf(np.asarray([point.position])) if self.isNear(point.position, thickness) else None
+
+    def _boxCorners(self, box: Box, axes: np.ndarray, thickness: float) -> np.ndarray | None:
+        """`axes`: the directions of the box's sides, unit vectors as columns (3, 2), LPS."""
+        import numpy as np
+
+        first, second = np.asarray(box.first), np.asarray(box.second)
+        middle = (first + second) / 2
+        normal = np.cross(axes[:, 0], axes[:, 1])
+        if not self.isNear(middle, thickness) or abs(normal @ self._normal) < _PARALLEL:
+            return None
+        sides = [((second - first) @ axes[:, n]) * axes[:, n] for n in range(2)]
+        start = first + ((middle - first) @ normal) * normal
+        return self.xyOf(np.stack([start, start + sides[0], start + sides[0] + sides[1], start + sides[1]]))
+
+
+def viewAxes(plane: tuple[Position, Position]) -> np.ndarray:
+    """The directions to the right and up of a plane (its normal and right), unit vectors as columns (3, 2)."""
+    import numpy as np
+
+    normal, right = (np.asarray(vector, float) for vector in plane)
+    return np.stack([right, np.cross(normal, right)], axis=1)
+
+
+def stackAxes(affine: np.ndarray) -> np.ndarray:
+    """The directions of a stack's columns and rows, unit vectors as columns (3, 2)."""
+    import numpy as np
+
+    axes = affine[:3, :2]
+    return axes / np.linalg.norm(axes, axis=0)

@@ -1,0 +1,85 @@
+"""Prompts that are saved in the segment's tag: reopened, kept, refused and removed."""
+
+import pytest
+
+pytest.importorskip("slicer")
+
+from balls import axial, grey
+from nodes import add_volume
+from prompt_editing import draw_box, finish, written
+
+from StrokeSAMLib.mrml.interactive import savedSession
+from StrokeSAMLib.ui.effect.prompt_editor import Target
+
+
+def test_prompts_are_reopened_when_the_segment_is_selected_again(editor, pointer, scene, target, volume):
+    draw_box(pointer, axial(scene, volume), volume)
+    editor.propagate()
+    finish(editor)
+    before, outlines = written(target), editor.sessionView.outlines
+    other = Target(volume, target.segmentationNode, target.segmentationNode.GetSegmentation().AddEmptySegment())
+    editor.setTarget(other)
+    assert not editor.prompts
+    editor.setTarget(target)
+    assert len(editor.prompts) == 1  # at once, before anything is computed
+    finish(editor)
+    assert editor.sessionView.outlines.keys() == outlines.keys()
+    editor.delete(next(iter(editor.prompts)))
+    editor.apply()
+    finish(editor)
+    assert before.any() and written(target).sum() < before.sum()
+
+
+def test_slicers_undo_does_not_remove_prompts(editor, pointer, scene, view, target, volume):
+    draw_box(pointer, axial(scene, volume), volume)
+    editor.apply()
+    finish(editor)
+    before = editor.sessionView.document["actions"]
+    editor.propagate()
+    finish(editor)
+    view.logic.Undo()
+    view.logic.Undo()
+    assert savedSession(target.segment)["actions"] == before
+    after = editor.sessionView.document["actions"]
+    editor.setTarget(None)
+    assert savedSession(target.segment)["actions"] == after != before and view.logic.CanRedo()
+
+
+def test_slicer_offers_once_to_save_changed_prompts(editor, pointer, scene, target, volume, tmp_path):
+    """Observers of the segment are not notified of the change."""
+    node = target.segmentationNode
+    node.AddDefaultStorageNode(str(tmp_path / "lesion.seg.nrrd"))
+
+    def modified():
+        result, saved = node.GetModifiedSinceRead(), node.GetStorageNode().WriteData(node)
+        assert saved and not node.GetModifiedSinceRead()
+        return result
+
+    modified()
+    draw_box(pointer, axial(scene, volume), volume)
+    finish(editor)
+    assert modified()
+    editor.setTarget(None)
+    editor.setTarget(target)
+    finish(editor)
+    assert not modified()
+    editor.clear()
+    assert modified()
+
+
+def test_prompts_of_another_volume_are_refused_and_kept(scene, editor, view, pointer, target, volume):
+    draw_box(pointer, axial(scene, volume), volume)
+    finish(editor)
+    other = add_volume(scene, values=grey() + 1, name="Other CT")
+    editor.setTarget(Target(other, target.segmentationNode, target.segmentId))
+    finish(editor)
+    assert "Other CT: not the volume of the session" in view.messages[-1]
+    assert savedSession(target.segment)["actions"] and not editor.prompts
+
+
+def test_clearing_removes_prompts(scene, editor, pointer, target, volume):
+    draw_box(pointer, axial(scene, volume), volume)
+    finish(editor)
+    editor.clear()
+    finish(editor)
+    assert not editor.prompts and savedSession(target.segment) is None
