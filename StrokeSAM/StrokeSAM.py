@@ -1,9 +1,11 @@
 """The scripted module StrokeSAM of 3D Slicer. It connects Slicer with StrokeSAMLib, which does the work."""
 
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
 
+import qt
 import slicer
 import vtk
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
@@ -27,6 +29,9 @@ except ImportError:
 from StrokeSAMLib.mrml import StrokeSAMLogic
 
 __all__ = ["StrokeSAM", "StrokeSAMLogic", "StrokeSAMTest", "StrokeSAMWidget"]
+
+# The effect's folder, after which Slicer names the effect's Python module.
+EFFECT_MODULE = "SegmentEditorStrokeSAMLib"
 
 
 class StrokeSAM(ScriptedLoadableModule):
@@ -54,14 +59,20 @@ class StrokeSAM(ScriptedLoadableModule):
         slicer.app.connect("startupCompleted()", self.onStartupCompleted)
 
     def onStartupCompleted(self):
-        """Register the effect, the terminology and the sample data. Nothing is computed or downloaded."""
-        from StrokeSAMLib.ui.effect.registration import registerEffect
-        from StrokeSAMLib.ui.module.settings import exportWeightsFolder
+        """Register settings, effect, terminology and sample. Nothing is computed or downloaded.
 
-        exportWeightsFolder()
-        registerEffect(Path(__file__).parent / "SegmentEditorStrokeSAMLib" / "SegmentEditorEffect.py")
-        slicer.modules.terminologies.logic().LoadTerminologyFromFile(resourcePath("StrokeSAM.term.json"))
-        registerSampleData()
+        A registration that fails is logged, and the others go on.
+        """
+        for title, register in (
+            ("the settings", registerSettings),
+            ("the Segment Editor effect", registerSegmentEditorEffect),
+            ("the terminology", registerTerminology),
+            ("the sample data", registerSampleData),
+        ):
+            try:
+                register()
+            except Exception as error:  # other parts of Slicer raise errors of any type
+                logging.exception(f"StrokeSAM: {title} could not be registered: {error}")
 
 
 def resourcePath(name):
@@ -69,32 +80,35 @@ def resourcePath(name):
     return str(Path(__file__).resolve().parent / "Resources" / name)
 
 
+def registerSettings():
+    """Pass the weights folder in Slicer's settings to the library."""
+    from StrokeSAMLib.ui.module.settings import exportWeightsFolder
+
+    exportWeightsFolder()
+
+
+def registerSegmentEditorEffect():
+    """Add the effect to the Segment Editor, unless Slicer is too old for it."""
+    from StrokeSAMLib.ui.effect.registration import registerEffect
+    from StrokeSAMLib.ui.module.slicer_version import versionObstacle
+
+    obstacle = versionObstacle()
+    if obstacle:
+        logging.warning(obstacle)
+    else:
+        registerEffect(Path(__file__).parent / EFFECT_MODULE / "SegmentEditorEffect.py")
+
+
+def registerTerminology():
+    """Add the names, colours and codes of the segments to Slicer's terminologies."""
+    slicer.modules.terminologies.logic().LoadTerminologyFromFile(resourcePath("StrokeSAM.term.json"))
+
+
 def registerSampleData():
-    """Add the synthetic head CT to the Sample Data module. It is computed on request, not downloaded."""
-    import SampleData
+    """Add the synthetic head CT to the Sample Data module. It is computed at the first use, not downloaded."""
+    from StrokeSAMLib.ui.module.sample import registerSample
 
-    SampleData.SampleDataLogic.registerCustomSampleDataSource(
-        category="StrokeSAM",
-        sampleName="StrokeHeadCT",
-        thumbnailFileName=resourcePath("Icons/StrokeSAM.png"),
-        uris=[],
-        fileNames=[],
-        nodeNames=[],
-        customDownloader=lambda source: makeSampleVolume(),
-    )
-
-
-def makeSampleVolume():
-    """Add a synthetic head CT with a known infarct to the scene, with a stroke window (level 40 HU, width 80 HU)."""
-    from StrokeSAMLib.mrml.volumes import volumeNodeFromImage
-    from StrokeSAMLib.phantom import head_ct
-
-    node = volumeNodeFromImage(head_ct().ncct, slicer.mrmlScene, "StrokeHeadCT")
-    display = node.GetDisplayNode()
-    display.AutoWindowLevelOff()
-    display.SetWindowLevel(80, 40)
-    slicer.util.setSliceViewerLayers(background=node, fit=True)
-    return node
+    registerSample(resourcePath("Icons/StrokeSAM.png"))
 
 
 @parameterNodeWrapper
@@ -133,16 +147,21 @@ class StrokeSAMWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.weightsWidget = None
         self._parameterNode = None
         self._parameterNodeGuiTag = None
+        self._newVolumeIds = []
 
     def setup(self):
         """Create the panel, when the user opens the module for the first time."""
         from StrokeSAMLib.ui.module.FoldersWidget import FoldersWidget
         from StrokeSAMLib.ui.module.LesionWidget import LesionWidget
-        from StrokeSAMLib.ui.module.settings import exportWeightsFolder
+        from StrokeSAMLib.ui.module.slicer_version import versionObstacle
         from StrokeSAMLib.ui.module.WeightsWidget import WeightsWidget
 
-        exportWeightsFolder()  # if Slicer starts with this module, `setup` runs before `onStartupCompleted`
         ScriptedLoadableModuleWidget.setup(self)
+        obstacle = versionObstacle()
+        if obstacle:
+            self.showObstacle(obstacle)
+            return
+        registerSettings()  # if Slicer starts with this module, `setup` runs before `onStartupCompleted`
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/StrokeSAM.ui"))
         self.layout.addWidget(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
@@ -151,19 +170,38 @@ class StrokeSAMWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.weightsWidget = WeightsWidget(self.ui)
         self.weightsWidget.panel.onChange = self.lesionWidget.panel.listMethods
         self.foldersWidget = FoldersWidget(self.ui, self.weightsWidget.panel.refresh)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.observeScene(slicer.mrmlScene)
         self.initializeParameterNode()
 
+    def showObstacle(self, text):
+        """Show why the module cannot be used, instead of its panel."""
+        label = qt.QLabel(text)
+        label.wordWrap = True
+        self.layout.addWidget(label)
+
+    def observeScene(self, scene):
+        """Let go of the scene's nodes while the scene is closed or loaded, and notice new volumes."""
+        for event in (scene.StartCloseEvent, scene.StartImportEvent):
+            self.addObserver(scene, event, self.onSceneStartChange)
+        for event in (scene.EndCloseEvent, scene.EndImportEvent):
+            self.addObserver(scene, event, self.onSceneEndChange)
+        self.addObserver(scene, scene.NodeAddedEvent, self.onNodeAdded)
+
     def cleanup(self):
-        """Stop all work, when Slicer closes and the widget is destroyed."""
+        """Stop all work, when Slicer closes or reloads the module and the widget is destroyed."""
+        if self.lesionWidget is not None:
+            self.setParameterNode(None)
+        self._newVolumeIds = []
         self.removeObservers()
         for widget in (self.lesionWidget, self.weightsWidget):
             if widget is not None:
                 widget.cleanup()
+        self.lesionWidget = self.weightsWidget = None  # `reloadScriptedModule` cleans up once more
 
     def enter(self):
         """Update the panel, each time the user opens the module."""
+        if self.lesionWidget is None:  # Slicer is too old
+            return
         self.initializeParameterNode()
         self.weightsWidget.panel.refresh()
 
@@ -171,21 +209,51 @@ class StrokeSAMWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Expand the section Weights and select the checkpoint `id`."""
         self.weightsWidget.open(id)
 
-    def onSceneStartClose(self, caller, event):
-        """Cancel running work, because its volumes are removed from the scene."""
+    def onReload(self):
+        """Reload the module with its library and effect, for developers."""
+        segmentEditor = getattr(slicer.modules, "SegmentEditorWidget", None)
+        if segmentEditor is not None:
+            segmentEditor.editor.setActiveEffectByName("")
+        self.cleanup()  # the workers must not import anything meanwhile
+        forgetLibrary()
+        ScriptedLoadableModuleWidget.onReload(self)
+
+    def onSceneStartChange(self, caller, event):
+        """Cancel running work and let go of the nodes, because the scene is closed or loaded."""
         self.setParameterNode(None)
 
-    def onSceneEndClose(self, caller, event):
-        """Create a new parameter node if the module is shown."""
-        if self.parent.isEntered:
+    def onSceneEndChange(self, caller, event):
+        """Use the parameter node of the new scene if the module is shown."""
+        # Slicer's event for progress of the import has the same number as the one for its end.
+        if self.parent.isEntered and not slicer.mrmlScene.IsImporting():
             self.initializeParameterNode()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeAdded(self, caller, event, node):
+        """Suggest a new volume as an input when its reader has set its voxels and DICOM attributes."""
+        if node.IsA("vtkMRMLScalarVolumeNode") and not slicer.mrmlScene.IsImporting():
+            self._newVolumeIds.append(node.GetID())
+            qt.QTimer.singleShot(0, self.suggestNewVolumes)
+
+    def suggestNewVolumes(self):
+        """Suggest each new volume as the input for which it is suitable."""
+        from StrokeSAMLib.ui.module.input_key import inputKeyOf
+
+        ids, self._newVolumeIds = self._newVolumeIds, []
+        for node in map(slicer.mrmlScene.GetNodeByID, ids):
+            key = "" if node is None else inputKeyOf(node)
+            if key and self.parent.isEntered:
+                self.lesionWidget.panel.suggest(node, key)
 
     def initializeParameterNode(self):
         """Use the scene's parameter node, and suggest the volume that is shown in the slice views."""
+        from StrokeSAMLib.ui.module.input_key import inputKeyOf
+
         self.setParameterNode(parameterNode())
         volumeId = slicer.app.applicationLogic().GetSelectionNode().GetActiveVolumeID()
-        if volumeId:
-            self.lesionWidget.panel.suggest(slicer.mrmlScene.GetNodeByID(volumeId))
+        node = slicer.mrmlScene.GetNodeByID(volumeId) if volumeId else None
+        if node is not None:
+            self.lesionWidget.panel.suggest(node, inputKeyOf(node))
 
     def setParameterNode(self, node):
         """Connect the widgets to `node` instead of the previous node; None for no node."""
@@ -203,6 +271,13 @@ class StrokeSAMWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.lesionWidget.panel.onState()
 
 
+def forgetLibrary():
+    """Make the next imports of the library and of the effect read their files again."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] in ("StrokeSAMLib", EFFECT_MODULE):
+            del sys.modules[name]
+
+
 class StrokeSAMTest(ScriptedLoadableModuleTest):
     """The module's self-test: it segments the known infarct of the sample volume."""
 
@@ -215,9 +290,11 @@ class StrokeSAMTest(ScriptedLoadableModuleTest):
 
     def test_SegmentSample(self):
         """Segment the sample volume with the scripted API and compare the result with the known infarct."""
+        import SampleData
+
         from StrokeSAMLib.phantom import head_ct
 
-        volumeNode = makeSampleVolume()
+        volumeNode = SampleData.SampleDataLogic().downloadSample("StrokeHeadCT")
         segmentationNode = StrokeSAMLogic().segmentLesion({"ncct": volumeNode}, method="asymmetry")
         segmentId = segmentationNode.GetSegmentation().GetNthSegmentID(0)
         lesion = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, volumeNode) > 0

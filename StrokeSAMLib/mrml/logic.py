@@ -292,6 +292,10 @@ class StrokeSAMLogic:
         name = f"{request.names[next(iter(request.names))]} lesion probability"
         return volumeNodeFromImage(result.score, self._scene, name)
 
+    def jumpTo(self, position: tuple[float, float, float]) -> None:
+        """Move all slice views of the scene to a position (RAS, mm)."""
+        slicer.vtkMRMLSliceNode.JumpAllSlices(self._scene, *position)
+
     @staticmethod
     def _provenance(request: Request, result: LesionResult) -> dict[str, Any]:
         from StrokeSAMLib.report import report

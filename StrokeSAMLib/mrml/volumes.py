@@ -114,6 +114,14 @@ def volumeNodeFromImage(image: sitk.Image, scene: slicer.vtkMRMLScene, name: str
     return node
 
 
+def setStrokeWindow(node: slicer.vtkMRMLScalarVolumeNode) -> None:
+    """Show a CT with the stroke window: level 40 HU, width 80 HU (Lev et al. 1999, Radiology 213:150)."""
+    node.CreateDefaultDisplayNodes()
+    display = node.GetDisplayNode()
+    display.AutoWindowLevelOff()
+    display.SetWindowLevel(80, 40)
+
+
 def needsResampling(node: slicer.vtkMRMLVolumeNode) -> bool:
     """Whether a parent transform makes the volume's axes non-orthogonal, so that the volume must be resampled."""
     import numpy as np

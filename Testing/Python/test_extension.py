@@ -107,12 +107,22 @@ class TestPanelFile:
 
         assert set(LesionPanelState.__annotations__) <= saved
 
+    def test_no_table_or_text_can_widen_the_window(self):
+        """A table or text whose content sets its width would make the window grow, without end if it stretches."""
+        flexible = ("messageLabel", "summaryLabel", "termsLabel", "weightsMessageLabel", "pictureLabel")
+        tables = {name for name, widget in WIDGETS.items() if widget.get("class") == "QTableWidget"}
+        assert tables == {"resultTable", "optionTable", "weightsTable"}
+        for name in (*flexible, *tables):
+            policy = WIDGETS[name].find("property[@name='sizePolicy']/sizepolicy")
+            assert policy is not None and policy.get("hsizetype") == "Ignored", name
+        assert WIDGETS["pictureLabel"].findtext("property[@name='minimumSize']/size/width") == "1"
+
     def test_every_selector_gets_the_scene(self):
         receivers = {connection.findtext("receiver") for connection in PANEL.iter("connection")}
         assert receivers == {name for name, widget in WIDGETS.items() if widget.get("class") == "qMRMLNodeComboBox"}
 
 
-# The code runs in its own process, with stand-ins for the parts of Slicer that need Qt. The library is match beside the
+# The code runs in its own process, with stand-ins for the parts of Slicer that need Qt. The library is beside the
 # module as in a source tree, even if it is installed. Modules that Slicer itself has imported are removed from
 # sys.modules, so that a second import is visible.
 FAKE_SLICER = """
@@ -144,9 +154,11 @@ effects.qSlicerSegmentEditorScriptedEffect = Effect
 i18n = types.ModuleType("slicer.i18n")
 i18n.tr, i18n.translate = lambda text: text, lambda context, text: text
 samples = types.ModuleType("SampleData")
-samples.SampleDataLogic = types.SimpleNamespace(
-    registerCustomSampleDataSource=lambda sampleName, **others: registered.append(sampleName)
-)
+class SampleDataSource:
+    def __init__(self, sampleName, **others):
+        registered.append(sampleName)
+samples.SampleDataSource = SampleDataSource
+samples.SampleDataLogic = types.SimpleNamespace(sampleDataSourcesByCategory=lambda: {{}})
 sys.modules.update({{"slicer.ScriptedLoadableModule": base, "slicer.i18n": i18n, "SampleData": samples}})
 sys.modules.update({{"slicer.parameterNodeWrapper": wrapper, effects.__name__: effects, "qt": types.ModuleType("qt")}})
 HEAVY = ("numpy", "scipy", "SimpleITK", "torch", "PIL", "matplotlib", "pydicom")

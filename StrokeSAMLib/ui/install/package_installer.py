@@ -14,6 +14,7 @@ from typing import Any
 from StrokeSAMLib.core.errors import StrokeSAMError
 from StrokeSAMLib.core.installed_packages import not_installed
 from StrokeSAMLib.ui.install.pip_environment import pipEnvironment
+from StrokeSAMLib.ui.translation import tr as _
 
 WHEEL_FOLDER_SETTING = "StrokeSAM/WheelFolder"
 
@@ -82,7 +83,7 @@ class PackageInstaller:
             raise RuntimeError("packages are installed on the main thread only")
         # Slicer handles clicks while pip runs, so a second installation may be requested.
         if not _installationLock.acquire(blocking=False):
-            raise PackageError("Python packages are already being installed")
+            raise PackageError(_("Python packages are already being installed"))
         try:
             self._install(packages)
         finally:
@@ -103,24 +104,28 @@ class PackageInstaller:
         importlib.invalidate_caches()
         missing = self._notInstalled(packages)
         if missing:
-            raise PackageError(f"{_packageList(missing)} was installed but is not found: restart Slicer and try again")
+            text = _("{packages} was installed but is not found: restart Slicer and try again")
+            raise PackageError(text.format(packages=_packageList(missing)))
 
     def _checkWindow(self, packages: Sequence[str]) -> None:
         """Refuse to install in a script or test, because nothing is installed without a question to the user."""
         app = getattr(self._slicer, "app", None)
         if app is None or app.testingEnabled() or self._slicer.util.mainWindow() is None:
-            raise PackageError(f"{_packageList(packages)}: not installed, and there is no window to ask for permission")
+            text = _("{packages}: not installed, and there is no window to ask for permission")
+            raise PackageError(text.format(packages=_packageList(packages)))
 
     def _confirm(self, question: str, subject: str) -> None:
         if not self._slicer.util.confirmOkCancelDisplay(question, _REQUESTER):
-            raise PackageError(f"{subject}: you declined the installation; try again to be asked again")
+            text = _("{subject}: you declined the installation; try again to be asked again")
+            raise PackageError(text.format(subject=subject))
 
     def _wheelFolder(self) -> Path | None:
         setting = str(self._slicer.util.settingsValue(WHEEL_FOLDER_SETTING, "") or "").strip()
         if not setting:
             return None
         if not Path(setting).is_dir():
-            raise PackageError(f"{setting}: no such folder of wheels (Slicer's setting {WHEEL_FOLDER_SETTING})")
+            text = _("{folder}: no such folder of wheels (Slicer's setting {setting})")
+            raise PackageError(text.format(folder=setting, setting=WHEEL_FOLDER_SETTING))
         return Path(setting)
 
     def _torchLogic(self) -> Any:
@@ -128,16 +133,18 @@ class PackageInstaller:
             return self._import("PyTorchUtils").PyTorchUtilsLogic()
         except ImportError:
             self._offerExtension()
-            raise PackageError("restart Slicer, so that it loads the extension PyTorch, and try again") from None
+            raise PackageError(_("restart Slicer, so that it loads the extension PyTorch, and try again")) from None
 
     def _offerExtension(self) -> None:
         extensions = self._slicer.app.extensionsManagerModel()
         if extensions.isExtensionInstalled("PyTorch"):
             return
         self._confirm(
-            "PyTorch is installed through Slicer's extension PyTorch, which is missing. Install the extension? "
-            "Slicer must be restarted afterwards.",
-            "the extension PyTorch",
+            _(
+                "PyTorch is installed through Slicer's extension PyTorch, which is missing. Install the extension? "
+                "Slicer must be restarted afterwards."
+            ),
+            _("the extension PyTorch"),
         )
         # In interactive mode Slicer would ask again, and restart at once without saving the user's scene.
         interactive, extensions.interactive = extensions.interactive, False
@@ -146,7 +153,7 @@ class PackageInstaller:
         finally:
             extensions.interactive = interactive
         if not installed:
-            raise PackageError("the extension PyTorch could not be installed: install it in the Extensions Manager")
+            raise PackageError(_("the extension PyTorch could not be installed: install it in the Extensions Manager"))
 
     def _installTorch(self, logic: Any) -> None:
         arguments = {"askConfirmation": False, "torchVersionRequirement": _TORCH}
@@ -201,18 +208,20 @@ def _failuresAsPackageError(packages: Sequence[str]) -> Iterator[None]:
         yield
     except Exception as error:  # pip, torch's libraries and the other extension raise errors of many types
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        message = f"{_packageList(packages)} could not be installed ({reason}); see the Python console"
-        raise PackageError(message) from error
+        text = _("{packages} could not be installed ({reason}); see the Python console")
+        raise PackageError(text.format(packages=_packageList(packages), reason=reason)) from error
 
 
 def _question(packages: Sequence[str], folder: Path | None) -> str:
-    size = " PyTorch is large; this can take many minutes." if "torch" in packages else ""
-    source = f"the folder {folder}" if folder else "the internet"
-    return f"{_packageList(packages)} must be installed into Slicer's own Python, from {source}.{size} Install now?"
+    size = _(" PyTorch is large; this can take many minutes.") if "torch" in packages else ""
+    source = _("the folder {folder}").format(folder=folder) if folder else _("the internet")
+    text = _("{packages} must be installed into Slicer's own Python, from {source}.{size} Install now?")
+    return text.format(packages=_packageList(packages), source=source, size=size)
 
 
 def _packageList(packages: Sequence[str]) -> str:
-    return f"Python package{'s' * (len(packages) > 1)} {', '.join(packages)}"
+    text = _("Python packages {names}") if len(packages) > 1 else _("Python package {names}")
+    return text.format(names=", ".join(packages))
 
 
 def _distribution(line: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from StrokeSAMLib.ui.module.PathField import PathField
 from StrokeSAMLib.ui.module.settings import setWeightsFolder, setWheelFolder, weightsFolder, wheelFolder
 
 
@@ -18,10 +19,8 @@ class FoldersWidget:
             onWeightsFolder: called after the weights folder was changed.
         """
         self._onWeightsFolder = onWeightsFolder
-        ui.weightsFolderEdit.setCurrentPath(weightsFolder())
-        ui.wheelFolderEdit.setCurrentPath(wheelFolder())
-        ui.weightsFolderEdit.connect("currentPathChanged(QString)", self._changeWeightsFolder)
-        ui.wheelFolderEdit.connect("currentPathChanged(QString)", setWheelFolder)
+        self._weights = PathField(ui.weightsFolderEdit, weightsFolder(), self._changeWeightsFolder)
+        self._wheels = PathField(ui.wheelFolderEdit, wheelFolder(), setWheelFolder)
 
     def _changeWeightsFolder(self, folder: str) -> None:
         setWeightsFolder(folder)

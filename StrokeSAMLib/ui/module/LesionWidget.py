@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import qt
@@ -13,13 +14,14 @@ from StrokeSAMLib.ui.effect.segment_editor import refineInSegmentEditor
 from StrokeSAMLib.ui.module.lesion_panel import LesionPanel
 from StrokeSAMLib.ui.module.option_rows import OptionRow
 from StrokeSAMLib.ui.module.OptionTable import OptionTable
+from StrokeSAMLib.ui.module.wait_cursor import waitCursor
 from StrokeSAMLib.ui.polling import Polling
 
 INPUT_KEYS = ("ncct", "dwi", "adc", "b0")
 
 
 class LesionWidget:
-    """Implements `lesion_panel.View` with the widgets of StrokeSAM.ui.
+    """Implements `lesion_interfaces.View` with the widgets of StrokeSAM.ui.
 
     Attributes:
         panel: the section's logic.
@@ -99,11 +101,16 @@ class LesionWidget:
         self._ui.messageLabel.setText(text)
         self._ui.messageLabel.setVisible(bool(text))
 
+    def waiting(self) -> AbstractContextManager[None]:
+        return waitCursor()
+
     def _showPicture(self, picture: Path | None) -> None:
         label = self._ui.pictureLabel
         label.setVisible(picture is not None)
         self._ui.savePictureButton.setEnabled(picture is not None)
-        if picture is not None:
+        if picture is None:
+            label.setPixmap(qt.QPixmap())
+        else:
             width = self._ui.resultCollapsibleButton.width - 2 * _MARGIN
             label.setPixmap(qt.QPixmap(str(picture)).scaledToWidth(max(width, _MARGIN), qt.Qt.SmoothTransformation))
 

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from StrokeSAMLib.core.errors import Cancelled, OptionError, StrokeSAMError
 from StrokeSAMLib.core.files import atomic_write
@@ -14,63 +14,15 @@ from StrokeSAMLib.core.jobs import Job, Worker
 from StrokeSAMLib.lesion.registry import AUTO, METHODS, Method, choose_method, find_method
 from StrokeSAMLib.ui.install.package_installer import ensure
 from StrokeSAMLib.ui.messages import errorMessage, reasonNotReady
+from StrokeSAMLib.ui.module.lesion_interfaces import Logic, View
 from StrokeSAMLib.ui.module.lesion_state import LesionPanelState, inputsOf, optionsOf, setOptions
-from StrokeSAMLib.ui.module.lesion_work import Outcome, segmentAndReport
+from StrokeSAMLib.ui.module.lesion_work import Outcome, measurementRows, segmentAndReport
 from StrokeSAMLib.ui.module.option_rows import OptionRow, describeOptions, withValues
+from StrokeSAMLib.ui.translation import tr as _
 
 _DEVICE = "device"
 # Only methods for the brain, because the segment gets the terminology code of a brain lesion.
 OFFERED = tuple(method for method in METHODS if method.organ == "brain")
-
-
-class View(Protocol):
-    """The interface of the section's widgets."""
-
-    def wake(self) -> None:
-        """Call `poll` from now on until the panel is no longer `busy`, because the worker has work."""
-
-    def showMethods(self, items: list[tuple[str, str]]) -> None:
-        """Fill the list of methods with the id and text of each."""
-
-    def showMethod(self, method: Method) -> None:
-        """Select a method in the list, and show its summary and the selectors of its inputs but no others."""
-
-    def showOptions(self, rows: list[OptionRow]) -> None:
-        """Show the options of the method."""
-
-    def setApplyEnabled(self, enabled: bool, toolTip: str) -> None:
-        """Enable or disable Apply and set its tooltip, which explains why it is disabled or what it does."""
-
-    def setRefineEnabled(self, enabled: bool, toolTip: str) -> None:
-        """Enable or disable Refine in Segment Editor and set its tooltip, as in `setApplyEnabled`."""
-
-    def setRunning(self, running: bool) -> None:
-        """Show the progress bar and enable Cancel, or hide and disable them."""
-
-    def showProgress(self, fraction: float, text: str) -> None:
-        """Show the progress, 0…1, and what is being done."""
-
-    def showResult(self, rows: list[tuple[str, str]], picture: Path | None) -> None:
-        """Show the table of measurements and the overview picture; no rows and None for no result."""
-
-    def showMessage(self, text: str) -> None:
-        """Show notes or an error in the panel, never in a pop-up."""
-
-
-class Logic(Protocol):
-    """The part of `StrokeSAMLogic` that the panel uses."""
-
-    def prepare(self, inputs: dict[str, Any], method: str, **options: Any) -> Any:
-        """Check the inputs and take snapshots of the volumes."""
-
-    def fitting(self, request: Any, segmentationNode: Any | None) -> Any | None:
-        """Return the segmentation if the result can be added to it; None if a new one is needed."""
-
-    def apply(self, request: Any, result: Any, segmentationNode: Any, segmentId: str | None = None) -> Any:
-        """Write the result into the scene and return the segmentation node."""
-
-    def addProbability(self, request: Any, result: Any) -> Any:
-        """Add the probability map to the scene."""
 
 
 class LesionPanel:
@@ -108,6 +60,9 @@ class LesionPanel:
         self._job: Job | None = None
         self._folder: tempfile.TemporaryDirectory | None = None
         self._picture: Path | None = None
+        # The inputs and the method to which the result and the message in the panel belong.
+        self._subject: tuple[str, dict[str, Any]] | None = None
+        self._request: Any | None = None
 
     @property
     def busy(self) -> bool:
@@ -147,6 +102,7 @@ class LesionPanel:
             self._describe(method)
         if self._optionsChanged():
             self._showOptions()
+        self._clearOutdatedResult()
         self.refresh()
 
     def setMethod(self, id: str) -> None:
@@ -155,12 +111,20 @@ class LesionPanel:
             self._state.method = id
             self.onState()
 
-    def suggest(self, volumeNode: Any) -> None:
-        """Choose the volume as the input, if the method has only one input and none is chosen."""
-        if self._state is None or len(self._method.inputs) != 1 or inputsOf(self._state, _keys(self._method)):
+    def suggest(self, volumeNode: Any, key: str = "") -> None:
+        """Select a volume as an input, unless a volume is already selected there.
+
+        Args:
+            volumeNode: the volume.
+            key: the key of the input; "" for the only input of the method.
+        """
+        if self._state is None:
             return
-        setattr(self._state, self._method.reference, volumeNode)
-        self.onState()
+        if not key and len(self._method.inputs) == 1:
+            key = self._method.reference
+        if key and not inputsOf(self._state, (key,)):
+            setattr(self._state, key, volumeNode)
+            self.onState()
 
     def setOption(self, name: str, text: str) -> None:
         """Set an option of the method, if the value is valid; "" for its default."""
@@ -187,9 +151,9 @@ class LesionPanel:
     def refresh(self) -> None:
         """Enable or disable the buttons according to the choices."""
         obstacle = self._applyObstacle()
-        self._view.setApplyEnabled(not obstacle, obstacle or "Segment the lesion")
+        self._view.setApplyEnabled(not obstacle, obstacle or _("Segment the lesion"))
         obstacle = self._refineObstacle()
-        self._view.setRefineEnabled(not obstacle, obstacle or "Correct the lesion with boxes and points")
+        self._view.setRefineEnabled(not obstacle, obstacle or _("Correct the lesion with boxes and points"))
 
     def start(self) -> None:
         """Start to segment the lesion on the worker.
@@ -198,6 +162,7 @@ class LesionPanel:
         """
         if self._applyObstacle():
             return
+        self._clearResult()
         choices = self._choices()
         try:
             self._install(self._method.packages)
@@ -209,16 +174,16 @@ class LesionPanel:
         except StrokeSAMError as error:
             self._view.showMessage(errorMessage(error))
             return
+        subject = self._currentSubject()
         self._job = Job(
             lambda monitor: segmentAndReport(request, folder, monitor),
-            finished=lambda outcome: self._end(lambda: self._finish(request, outcome, target)),
+            finished=lambda outcome: self._end(lambda: self._finish(request, subject, outcome, target)),
             failed=lambda error: self._end(lambda: self._view.showMessage(errorMessage(error))),
-            cancelled=lambda: self._end(lambda: self._view.showMessage("Cancelled")),
+            cancelled=lambda: self._end(lambda: self._view.showMessage(_("Cancelled"))),
             progressed=self._view.showProgress,
         )
         self._view.setRunning(True)
-        self._view.showMessage("")
-        self._view.showProgress(0.0, "starting")
+        self._view.showProgress(0.0, _("starting"))
         self._submit(self._job)
         self.refresh()
 
@@ -226,14 +191,15 @@ class LesionPanel:
         """Cancel the work. It stops at its next step."""
         if self._job is not None:
             self._job.cancel()
-            self._view.showProgress(1.0, "cancelling")
+            self._view.showProgress(1.0, _("cancelling"))
 
     def refine(self) -> None:
         """Open the Segment Editor on the lesion."""
         if self._refineObstacle():
             return
         try:
-            self._openEditor(self._state.segmentation, self._state.device)
+            with self._view.waiting():
+                self._openEditor(self._state.segmentation, self._state.device)
         except StrokeSAMError as error:
             self._view.showMessage(errorMessage(error))
 
@@ -244,7 +210,7 @@ class LesionPanel:
         try:
             with atomic_write(Path(path)) as temporary:
                 shutil.copyfile(self._picture, temporary)
-            self._view.showMessage(f"Saved {path}")
+            self._view.showMessage(_("Saved {path}").format(path=path))
         except StrokeSAMError as error:
             self._view.showMessage(errorMessage(error))
 
@@ -272,7 +238,7 @@ class LesionPanel:
         """
         obstacle = self._applyObstacle()
         if not obstacle and self._choices() != choices:
-            obstacle = "The choices changed while packages were installed: press Apply again"
+            obstacle = _("The choices changed while packages were installed: press Apply again")
         if obstacle:
             raise StrokeSAMError(obstacle)
 
@@ -304,7 +270,26 @@ class LesionPanel:
     def _optionsChanged(self) -> bool:
         return self._optionRows != self._currentRows()
 
+    def _currentSubject(self) -> tuple[str, dict[str, Any]] | None:
+        """The chosen method and inputs."""
+        if self._state is None:
+            return None
+        return self._method.id, inputsOf(self._state, _keys(self._method))
+
+    def _clearOutdatedResult(self) -> None:
+        """Clear result and message, if they belong to another method, other inputs, or the segmentation of others."""
+        segmentation = self._state.segmentation
+        ofAnotherVolume = (
+            self._request is not None
+            and segmentation is not None
+            and self._logic.fitting(self._request, segmentation) is None
+        )
+        if ofAnotherVolume or self._subject != self._currentSubject():
+            self._clearResult()
+
     def _clearResult(self) -> None:
+        self._subject = self._currentSubject()
+        self._request = None
         self._picture = None
         self._view.showResult([], None)
         self._view.showMessage("")
@@ -319,9 +304,9 @@ class LesionPanel:
     def _applyObstacle(self) -> str:
         """Why Apply is not possible now; "" if it is."""
         if self._job is not None:
-            return "A segmentation is running"
+            return _("A segmentation is running")
         if self._state is None:
-            return "The scene is being closed"
+            return _("The scene is being closed")
         method = self._method
         if method.readiness() != "yes" and not method.missing_packages():  # Apply installs missing packages
             return f"{method.title}: {_notReadyText(method)}"
@@ -329,34 +314,54 @@ class LesionPanel:
         nodes = inputsOf(self._state, _keys(method))
         for keys in method.needs:
             if not any(key in nodes for key in keys):
-                return f"Select {' or '.join(titles[key] for key in keys)}"
+                inputs = _(" or ").join(titles[key] for key in keys)
+                return _("Select {inputs}").format(inputs=inputs)
         return ""
 
     def _refineObstacle(self) -> str:
         """Why Refine in Segment Editor is not possible now; "" if it is."""
         if self._job is not None:
-            return "A segmentation is running"
+            return _("A segmentation is running")
         if self._state is None or self._state.segmentation is None:
-            return "Segment the lesion first, or select a segmentation"
+            return _("Segment the lesion first, or select a segmentation")
         return ""
 
-    def _finish(self, request: Any, outcome: Outcome, segmentationNode: Any | None) -> None:
+    def _finish(self, request: Any, subject: Any, outcome: Outcome, target: Any | None) -> None:
         if self._state is None:
             return
         try:
-            segmentation = self._logic.apply(request, outcome.result, segmentationNode)
-            if self._state.probability:
-                self._logic.addProbability(request, outcome.result)
+            with self._view.waiting():
+                segmentation = self._write(request, outcome, target)
         except Cancelled:
-            self._view.showMessage("Cancelled: the volume is no longer in the scene")
+            self._view.showMessage(_("Cancelled: the volume is no longer in the scene"))
             return
         except StrokeSAMError as error:
             self._view.showMessage(errorMessage(error))
             return
+        if subject != self._currentSubject():
+            text = _("{volume}: the segmentation is finished. Its result is not shown, because the choices changed.")
+            self._view.showMessage(text.format(volume=next(iter(request.names.values()))))
+            return
+        self._showOutcome(request, outcome)
+        if segmentation is not None:
+            self._state.segmentation = segmentation
+            self._logic.jumpTo(outcome.focus)
+
+    def _write(self, request: Any, outcome: Outcome, target: Any | None) -> Any | None:
+        """Write the outcome into the scene; returns the segmentation node, or None if no lesion was found."""
+        segmentation = None
+        if outcome.focus is not None:
+            segmentation = self._logic.apply(request, outcome.result, target)
+        if self._state.probability:
+            self._logic.addProbability(request, outcome.result)
+        return segmentation
+
+    def _showOutcome(self, request: Any, outcome: Outcome) -> None:
+        self._request = request
         self._picture = outcome.picture
-        self._view.showResult(outcome.rows, outcome.picture)
-        self._view.showMessage("\n".join([*request.notes, *outcome.result.warnings]))
-        self._state.segmentation = segmentation
+        self._view.showResult(measurementRows(outcome.measurements), outcome.picture)
+        noLesion = [_("No lesion was found, so no segment was written.")] if outcome.focus is None else []
+        self._view.showMessage("\n".join([*noLesion, *request.notes, *outcome.warnings]))
 
     def _end(self, show: Callable[[], None]) -> None:
         self._job = None
@@ -378,7 +383,7 @@ def _methodOrDefault(id: str) -> Method:
 
 
 def _notReadyText(method: Method) -> str:
-    return f"not ready: {reasonNotReady(method.readiness())}"
+    return _("not ready: {reason}").format(reason=reasonNotReady(method.readiness()))
 
 
 def _listText(method: Method) -> str:

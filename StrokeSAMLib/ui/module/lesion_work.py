@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from StrokeSAMLib.core.monitor import Monitor
+from StrokeSAMLib.ui.translation import tr as _
 
 if TYPE_CHECKING:
+    import SimpleITK as sitk
+
     from StrokeSAMLib.lesion import LesionResult
 
 _UNITS = {"ncct": " HU", "adc": " ×10⁻⁶ mm²/s"}
@@ -23,13 +26,17 @@ class Outcome:
 
     Attributes:
         result: the method's result.
-        rows: the table of measurements, as names and values.
+        measurements: the result of `report.measure`.
         picture: the overview, a PNG file.
+        focus: a position in the lesion's largest axial slice (RAS, mm); None if no lesion was found.
+        warnings: the result's warnings, without the one that no lesion was found.
     """
 
     result: LesionResult
-    rows: list[tuple[str, str]]
+    measurements: Mapping[str, Any]
     picture: Path
+    focus: tuple[float, float, float] | None
+    warnings: tuple[str, ...]
 
 
 def segmentAndReport(request: Any, folder: Path, monitor: Monitor) -> Outcome:
@@ -44,21 +51,51 @@ def segmentAndReport(request: Any, folder: Path, monitor: Monitor) -> Outcome:
         InputError: an input cannot be used, or the picture cannot be written.
         Cancelled: the monitor was cancelled.
     """
+    from StrokeSAMLib.lesion.result import no_lesion_warning
     from StrokeSAMLib.report import measure, write_overview
 
     result = request.run(monitor.part(0.0, _SEGMENTED).step, monitor.cancel_event)
     monitor.step(_SEGMENTED, "drawing the overview")
     picture = folder / "overview.png"
     write_overview(result, picture)
-    return Outcome(result, _rows(measure(result)), picture)
+    noLesion = no_lesion_warning(result.mask)
+    warnings = tuple(line for line in result.warnings if line not in noLesion)
+    return Outcome(result, measure(result), picture, lesionFocus(result.mask), warnings)
 
 
-def _rows(measurements: Mapping[str, Any]) -> list[tuple[str, str]]:
+def lesionFocus(mask: sitk.Image) -> tuple[float, float, float] | None:
+    """A position of the lesion in its largest axial slice (RAS, mm); None if the mask is empty.
+
+    It is the lesion's voxel nearest to the centre of the slice's lesion, which itself may lie outside the lesion.
+    """
+    import numpy as np
+    import SimpleITK as sitk
+
+    voxels = sitk.GetArrayViewFromImage(mask)
+    # The axis of the array (k, j, i) that is nearest to the patient's superior-inferior axis.
+    axis = 2 - int(np.abs(np.reshape(mask.GetDirection(), (3, 3))[2]).argmax())
+    areas = np.count_nonzero(voxels, axis=tuple(n for n in range(3) if n != axis))
+    if not areas.any():
+        return None
+    largest = int(areas.argmax())
+    points = np.argwhere(np.take(voxels, largest, axis))
+    nearest = points[((points - points.mean(axis=0)) ** 2).sum(axis=1).argmin()]
+    left, posterior, superior = mask.TransformIndexToPhysicalPoint(np.insert(nearest, axis, largest)[::-1].tolist())
+    return -left, -posterior, superior
+
+
+def measurementRows(measurements: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The table of measurements, as names and values. Call it on the main thread, because it translates texts."""
     from StrokeSAMLib.report import volume_text
 
-    rows = [("Volume", volume_text(measurements["volume_ml"])), ("Side", measurements["side"])]
-    rows.append(("Components", str(len(measurements["components"]))))
+    rows = [(_("Volume"), volume_text(measurements["volume_ml"])), (_("Side"), _sideText(measurements["side"]))]
+    rows.append((_("Components"), str(len(measurements["components"]))))
     for name, values in measurements["intensities"].items():
         if values:
-            rows.append((f"Mean {name}", f"{values['mean']:.0f} ± {values['sd']:.0f}{_UNITS.get(name, '')}"))
+            mean = f"{values['mean']:.0f} ± {values['sd']:.0f}{_UNITS.get(name, '')}"
+            rows.append((_("Mean {image}").format(image=name), mean))
     return rows
+
+
+def _sideText(side: str) -> str:
+    return {"left": _("left"), "right": _("right"), "bilateral": _("bilateral"), "none": _("none")}[side]

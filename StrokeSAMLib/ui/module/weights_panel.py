@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from StrokeSAMLib.core.errors import StrokeSAMError
 from StrokeSAMLib.core.jobs import Job, Worker
 from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.ui.install.package_installer import ensure
 from StrokeSAMLib.ui.messages import errorMessage
+from StrokeSAMLib.ui.translation import tr as _
 from StrokeSAMLib.weights.catalogue import Entry, catalogue, find_weights
 from StrokeSAMLib.weights.store import Store
-
-_WAIT = "Wait until the current action ends"
-_COMMAND_REPLACEMENT = "fetch or import it"
 
 
 @dataclass(frozen=True)
@@ -149,13 +147,15 @@ class WeightsPanel:
             return
         entry = find_weights(self._selected)
 
-        def work(monitor: Monitor) -> str:
+        def work(monitor: Monitor) -> None:
             from StrokeSAMLib.weights.download import fetch
 
             fetch(entry, Store(), monitor)
-            return f"{entry.title} was saved in {Store().folder}"
 
-        self._start(("pooch",) if entry.sha256 else ("pooch", "torch"), "connecting", work)
+        def message(result: None) -> str:
+            return _("{title} was saved in {folder}").format(title=entry.title, folder=Store().folder)
+
+        self._start(("pooch",) if entry.sha256 else ("pooch", "torch"), _("connecting"), work, message)
 
     def importFile(self, file: str | Path) -> None:
         """Import a file that the user downloaded for the selected checkpoint, after it was read safely."""
@@ -163,23 +163,30 @@ class WeightsPanel:
             return
         entry = find_weights(self._selected)
 
-        def work(monitor: Monitor) -> str:
+        def work(monitor: Monitor) -> bool:
             from StrokeSAMLib.weights.importing import import_weights
 
-            if import_weights(entry, Path(file), Store(), monitor):
-                return f"{entry.title} was imported; its keys match the network"
-            return (
-                f"{entry.title} was imported; its keys were not checked, because the network {entry.architecture} is "
-                "not available"
-            )
+            return import_weights(entry, Path(file), Store(), monitor)
 
-        self._start(("torch",), "reading the file", work)
+        def message(areKeysChecked: bool) -> str:
+            if areKeysChecked:
+                return _("{title} was imported; its keys match the network").format(title=entry.title)
+            text = _("{title} was imported; its keys were not checked, because the network {network} is not available")
+            return text.format(title=entry.title, network=entry.architecture)
+
+        self._start(("torch",), _("reading the file"), work, message)
 
     def verify(self) -> None:
         """Compare the selected checkpoint's file with its SHA-256."""
         id = self._idleStoredId()
         if id is not None:
-            self._start((), "verifying", lambda monitor: f"{id} is intact, SHA-256 {Store().verify(id)}")
+            text = _("{checkpoint} is intact, SHA-256 {hash}")
+            self._start(
+                (),
+                _("verifying"),
+                lambda monitor: Store().verify(id),
+                lambda hash: text.format(checkpoint=id, hash=hash),
+            )
 
     def remove(self) -> None:
         """Delete the selected checkpoint's file."""
@@ -187,9 +194,9 @@ class WeightsPanel:
         if id is None:
             return
         try:
-            self._view.showMessage(f"Deleted {Store().remove(id)}")
+            self._view.showMessage(_("Deleted {file}").format(file=Store().remove(id)))
         except StrokeSAMError as error:
-            self._view.showMessage(errorMessage(error, _COMMAND_REPLACEMENT))
+            self._view.showMessage(_errorText(error))
         self.refresh()
         self.onChange()
 
@@ -197,7 +204,7 @@ class WeightsPanel:
         """Cancel the work. It stops between two chunks of the file."""
         if self._job is not None:
             self._job.cancel()
-            self._view.showProgress(0.0, "cancelling")
+            self._view.showProgress(0.0, _("cancelling"))
 
     def poll(self, patience: float = 0.0) -> None:
         """Run the worker's callbacks, and wait `patience` seconds for them."""
@@ -207,19 +214,26 @@ class WeightsPanel:
         """End the worker, because the module is being removed."""
         self._worker.stop(timeout=0.0)  # no need to wait: an incomplete file is never taken for a complete one
 
-    def _start(self, packages: Sequence[str], progressText: str, work: Callable[[Monitor], str]) -> None:
+    def _start(
+        self,
+        packages: Sequence[str],
+        progressText: str,
+        work: Callable[[Monitor], Any],
+        message: Callable[[Any], str],
+    ) -> None:
+        """Run `work` on the worker, and then show `message` of its result."""
         try:
             self._install(packages)
             if self._job is not None:  # Slicer handles clicks while packages are installed
-                raise StrokeSAMError(_WAIT)
+                raise StrokeSAMError(_waitText())
         except StrokeSAMError as error:
-            self._view.showMessage(errorMessage(error, _COMMAND_REPLACEMENT))
+            self._view.showMessage(_errorText(error))
             return
         self._job = Job(
             work,
-            finished=self._end,
-            failed=lambda error: self._end(errorMessage(error, _COMMAND_REPLACEMENT)),
-            cancelled=lambda: self._end("Cancelled"),
+            finished=lambda result: self._end(message(result)),
+            failed=lambda error: self._end(_errorText(error)),
+            cancelled=lambda: self._end(_("Cancelled")),
             progressed=self._view.showProgress,
         )
         self._view.showMessage("")
@@ -251,15 +265,16 @@ class WeightsPanel:
     def _fetchObstacle(self) -> str:
         """Why the selected checkpoint cannot be fetched now; "" if it can."""
         if self._job is not None:
-            return _WAIT
+            return _waitText()
         if self._selected is None:
-            return "Select a checkpoint"
+            return _("Select a checkpoint")
         entry = find_weights(self._selected)
         if entry.shipped:
-            return "It comes with StrokeSAM, so there is nothing to fetch"
+            return _("It comes with StrokeSAM, so there is nothing to fetch")
         if entry.url is None:
-            return f"It cannot be fetched, because it is {entry.obstacle}: download it, then import the file"
-        return "" if self._accepted else "Accept the licence first"
+            text = _("It cannot be fetched, because it is {obstacle}: download it, then import the file")
+            return text.format(obstacle=entry.obstacle)
+        return "" if self._accepted else _("Accept the licence first")
 
     def _idleStoredId(self) -> str | None:
         """The id of the selected checkpoint if its file is stored and no work is running; otherwise None."""
@@ -275,4 +290,14 @@ def _row(entry: Entry, store: Store) -> Row:
 
 def _sourceText(entry: Entry) -> str:
     """The source of a checkpoint that cannot be fetched."""
-    return "comes with StrokeSAM" if entry.shipped else f"cannot be fetched, because it is {entry.obstacle}"
+    if entry.shipped:
+        return _("comes with StrokeSAM")
+    return _("cannot be fetched, because it is {obstacle}").format(obstacle=entry.obstacle)
+
+
+def _waitText() -> str:
+    return _("Wait until the current action ends")
+
+
+def _errorText(error: BaseException) -> str:
+    return errorMessage(error, _("fetch or import it"))

@@ -37,7 +37,13 @@ from nodes import (  # noqa: E402
 from StrokeSAMLib.mrml import StrokeSAMLogic  # noqa: E402
 from StrokeSAMLib.mrml.tags import PROVENANCE  # noqa: E402
 from StrokeSAMLib.mrml.terminology import INFARCT, TERMS  # noqa: E402
-from StrokeSAMLib.mrml.volumes import imageFromVolumeNode, labelmapForVolume, needsResampling, volumeNodeFromImage  # noqa: E402
+from StrokeSAMLib.mrml.volumes import (  # noqa: E402
+    imageFromVolumeNode,
+    labelmapForVolume,
+    needsResampling,
+    setStrokeWindow,
+    volumeNodeFromImage,
+)
 
 
 class ThresholdMethod:
@@ -334,6 +340,27 @@ def test_the_terms_match_the_shipped_file():
     assert codes == {term.code for term in TERMS}
     logic = slicer.vtkSlicerTerminologiesModuleLogic()
     assert logic.LoadTerminologyFromFile(str(ROOT / "StrokeSAM/Resources/StrokeSAM.term.json"))
+
+
+def test_all_slice_views_jump_to_a_position(scene):
+    views = []
+    for name, normal, right in (("Red", (0, 0, 1), (-1, 0, 0)), ("Green", (0, 1, 0), (-1, 0, 0))):
+        view = slicer.vtkMRMLSliceNode()
+        view.SetLayoutName(name)
+        scene.AddNode(view)
+        view.SetSliceToRASByNTP(*normal, *right, 0, 0, 0, 0)
+        views.append(view)
+    StrokeSAMLogic(scene).jumpTo((10.0, -20.0, 30.0))
+    axial, coronal = (view.GetSliceToRAS() for view in views)
+    assert axial.GetElement(2, 3) == 30.0 and coronal.GetElement(1, 3) == -20.0
+
+
+def test_a_stroke_window_is_not_replaced_by_an_automatic_one(scene):
+    node = add_volume(scene)
+    setStrokeWindow(node)
+    node.GetImageData().Modified()
+    display = node.GetDisplayNode()
+    assert (display.GetWindow(), display.GetLevel(), display.GetAutoWindowLevel()) == (80, 40, 0)
 
 
 def test_importing_the_api_imports_nothing_heavy():

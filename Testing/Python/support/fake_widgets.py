@@ -105,10 +105,35 @@ class QCheckBox(Widget):
         send(self, "toggled(bool)", checked)
 
 
+class QLineEdit(Widget): ...
+
+
 class ctkPathLineEdit(Widget):
-    def setCurrentPath(self, path):
+    """A path field with its inner line edit, which knows whether the user has modified the text."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.record.children.append(QLineEdit())
+
+    def findChild(self, kind):
+        (child,) = [each for each in self.record.children if each.qt_class == kind.qt_class]
+        return child
+
+    def setCurrentPath(self, path, modified=False):
+        self.record.children[0].properties["modified"] = modified
         self.properties["currentPath"] = path
         send(self, "currentPathChanged(QString)", path)
+
+
+def type_path(edit, path):
+    """Type a path into a path field, one key after the other."""
+    for length in range(1, len(path) + 1):
+        edit.setCurrentPath(path[:length], modified=True)
+
+
+def press_enter(edit):
+    """Finish the editing of a path field."""
+    send(edit.record.children[0], "editingFinished()")
 
 
 _CLASSES = {cls.__name__: cls for cls in (QTableWidget, QComboBox, QCheckBox, ctkPathLineEdit)}

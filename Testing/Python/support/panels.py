@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import contextmanager
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
@@ -23,6 +24,12 @@ class FakeView:
 
     def __getattr__(self, name):
         return lambda *arguments: self.calls.append((name, *arguments))
+
+    @contextmanager
+    def waiting(self):
+        self.calls.append(("waiting", True))
+        yield
+        self.calls.append(("waiting", False))
 
     def all(self, name):
         """The arguments of every call of the method `name`."""
@@ -46,20 +53,22 @@ class FakeLogic:
 
     def __init__(self):
         self.go, self.applied, self.maps, self.refuse = threading.Event(), [], [], None
+        self.jumps, self.lesion, self.error = [], block(2, 2, 2), None
 
     def prepare(self, inputs, method, **options):
         self.prepared = (inputs, method, options)
         if self.refuse:
             raise self.refuse
-        return SimpleNamespace(run=self._run, notes=("CT: resampled",))
+        return SimpleNamespace(run=self._run, notes=("CT: resampled",), names={"ncct": "CT"})
 
     def _run(self, progress, cancel):
         while not self.go.wait(0.005):
             progress(0.3, "waiting")
             if cancel.is_set():
                 raise Cancelled()
-        lesion = block(2, 2, 2)
-        return lesion_result(lesion, ncct=40.0 - 8.0 * lesion)
+        if self.error:
+            raise self.error
+        return lesion_result(self.lesion, ncct=40.0 - 8.0 * self.lesion)
 
     def fitting(self, request, segmentationNode):
         return segmentationNode
@@ -70,6 +79,9 @@ class FakeLogic:
 
     def addProbability(self, request, result):
         self.maps.append(result)
+
+    def jumpTo(self, position):
+        self.jumps.append(position)
 
 
 def new_state(**changes):

@@ -9,7 +9,8 @@ from fake_widgets import make_panel_module, make_widget
 from panels import WIDGETS
 
 QT_MODULES = (
-    *(f"module.{name}" for name in ("LesionWidget", "WeightsWidget", "FoldersWidget", "OptionTable", "settings")),
+    *(f"module.{name}" for name in ("LesionWidget", "WeightsWidget", "FoldersWidget", "OptionTable", "PathField")),
+    *(f"module.{name}" for name in ("settings", "sample", "wait_cursor")),
     "polling",
     "effect.segment_editor",
 )
@@ -38,7 +39,11 @@ def qt(monkeypatch, tmp_path):
     i18n.translate = lambda context, text: text
     monkeypatch.setitem(sys.modules, "qt", qt)
     monkeypatch.setitem(sys.modules, "slicer.i18n", i18n)
-    monkeypatch.setattr(slicer, "app", types.SimpleNamespace(cachePath=str(tmp_path / "cache")), raising=False)
+    app = types.SimpleNamespace(
+        cachePath=str(tmp_path / "cache"), applicationVersion="5.12.0", processEvents=lambda flags: None
+    )
+    monkeypatch.setattr(slicer, "app", app, raising=False)
+    monkeypatch.setattr(slicer, "modules", types.SimpleNamespace(), raising=False)
     monkeypatch.setattr(slicer.util, "settingsValue", settings.get, raising=False)
     forget_qt_modules()
     yield qt

@@ -3,7 +3,9 @@
 import json
 import time
 
+import numpy as np
 import pytest
+from lesion_results import block, empty, lesion_result
 from panels import FakeLogic, FakeView, new_state, poll_until_idle
 from PIL import Image
 
@@ -87,6 +89,14 @@ class TestChoosing:
         panel.setMethod("diffusion")
         panel.suggest("shown")
         assert panel.state.dwi is None
+
+    def test_a_volume_is_suggested_for_its_input_unless_another_is_chosen(self, panel):
+        panel.suggest("trace", "dwi")
+        panel.suggest("another", "dwi")
+        panel.suggest("map", "adc")
+        assert (panel.state.dwi, panel.state.adc, panel.state.ncct) == ("trace", "map", None)
+        panel.setState(None)
+        panel.suggest("late", "ncct")
 
 
 class TestOptions:
@@ -256,6 +266,109 @@ class TestSegmenting:
         poll_until_idle(panel)
         assert panel.view.last("showMessage")[0] and panel.logic.applied == []
         assert ("setRunning", True) not in panel.view.calls
+
+    def test_the_slice_views_jump_to_the_lesion(self, panel):
+        segment(panel)
+        # The voxel (2, 2, 2) of the grid in `lesion_results`.
+        assert panel.logic.jumps == [pytest.approx((4.0, -4.0, 8.0))]
+
+    def test_without_a_lesion_no_segment_is_written_and_a_message_says_so(self, panel):
+        panel.logic.lesion = empty()
+        segment(panel)
+        assert panel.logic.applied == [] and panel.logic.jumps == [] and panel.state.segmentation is None
+        rows, picture = panel.view.last("showResult")
+        assert dict(rows)["Components"] == "0" and picture.exists()
+        (message,) = panel.view.last("showMessage")
+        assert message.splitlines()[0] == "No lesion was found, so no segment was written."
+        assert "no lesion found" not in message
+
+    def test_the_wait_cursor_is_shown_only_while_the_result_is_written(self, panel):
+        panel.start()
+        assert panel.view.all("waiting") == []
+        panel.logic.go.set()
+        poll_until_idle(panel)
+        assert panel.view.all("waiting") == [(True,), (False,)]
+
+
+class TestResultOfFormerChoices:
+    """The result in the panel always belongs to the inputs in the panel."""
+
+    @pytest.fixture(autouse=True)
+    def _with_a_result(self, panel):
+        choose(panel, ncct="first")
+        segment(panel)
+        assert is_result_shown(panel)
+
+    @pytest.mark.parametrize("change", [{"ncct": "second"}, {"ncct": None}, {"method": "diffusion"}])
+    def test_it_disappears_with_another_choice(self, panel, change, tmp_path):
+        choose(panel, **change)
+        assert not is_result_shown(panel) and panel.view.last("showMessage") == ("",)
+        panel.savePicture(tmp_path / "former.png")
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize("change", [{"device": "cpu"}, {"probability": True}, {"segmentation": None}])
+    def test_it_stays_with_other_changes(self, panel, change):
+        choose(panel, **change)
+        panel.setState(panel.state)
+        assert is_result_shown(panel)
+
+    def test_it_disappears_at_the_start_of_the_next_run(self, panel):
+        panel.logic.go.clear()
+        panel.start()
+        assert not is_result_shown(panel)
+        panel.cancel()
+        poll_until_idle(panel)
+        assert not is_result_shown(panel)
+
+    def test_it_disappears_if_the_next_run_fails(self, panel):
+        panel.logic.error = InputError("CT: not a head")
+        segment(panel)
+        assert not is_result_shown(panel) and panel.view.last("showMessage") == ("CT: not a head",)
+        panel.logic.error, panel.logic.refuse = None, InputError("CT: no voxels")
+        panel.start()
+        assert not is_result_shown(panel) and panel.view.last("showMessage") == ("CT: no voxels",)
+
+    def test_a_result_for_other_inputs_than_those_in_the_panel_is_not_shown(self, panel):
+        panel.logic.go.clear()
+        panel.start()
+        choose_while_busy(panel, ncct="second")
+        panel.logic.go.set()
+        poll_until_idle(panel)
+        assert not is_result_shown(panel) and len(panel.logic.applied) == 2
+        assert panel.view.last("showMessage")[0].startswith("CT: the segmentation is finished.")
+
+
+def is_result_shown(panel):
+    return panel.view.last("showResult") != ([], None)
+
+
+def choose_while_busy(panel, **changes):
+    for name, value in changes.items():
+        setattr(panel.state, name, value)
+    panel.onState()
+
+
+class TestFocus:
+    def test_the_focus_lies_in_the_lesion_in_its_largest_axial_slice(self):
+        mask = block(slice(1, 2), slice(2, 4), slice(2, 4))
+        mask[3, 1:9, 1] = mask[3, 1:9, 9] = 1  # two parts, whose common centre lies outside both
+        focus = focus_of(mask)
+        assert focus[2] == 3 * 4.0 and focus[0] in (5.0 - 0.5, 5.0 - 4.5)
+
+    def test_an_axial_slice_of_a_sagittal_scan_is_found(self):
+        mask = block(slice(1, 4), 5, slice(3, 9))
+        mask[1, 2, 3] = 1
+        sagittal = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])  # j runs along S
+        assert focus_of(mask, sagittal)[2] == 5 * 2.0
+
+    def test_an_empty_mask_has_no_focus(self):
+        assert focus_of(empty()) is None
+
+
+def focus_of(mask, direction=None):
+    from StrokeSAMLib.ui.module.lesion_work import lesionFocus
+
+    return lesionFocus(lesion_result(mask, direction).mask)
 
 
 class TestRefining:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from download_server import HASH
 from fake_qt import send
-from fake_widgets import QTableWidgetItem, texts
+from fake_widgets import QTableWidgetItem, press_enter, texts, type_path
 from panels import FakeLogic, new_state, poll_until_idle
 
 pytest.importorskip("slicer")
@@ -59,6 +59,7 @@ class TestLesion:
         poll_until_idle(lesion.panel)
         send(timer, "timeout()")
         assert not timer.active and not ui.progressBar.visible
+        assert qt.cursors.shown == [qt.Qt.WaitCursor] and qt.cursors.current == []
         assert ui.resultTable.visible and texts(ui.resultTable)[0][0] == "Volume"
         assert ui.pictureLabel.visible and 300 < ui.pictureLabel.pixmap.width < 420 and ui.refineButton.enabled
         qt.answers.append(str(tmp_path / "lesion.png"))
@@ -67,6 +68,11 @@ class TestLesion:
         qt.answers.append("")
         click(ui.savePictureButton)
         assert len(list(tmp_path.glob("*.png"))) == 1
+        lesion.state.ncct = "another"
+        lesion.panel.onState()
+        assert (
+            not ui.resultTable.visible and not ui.pictureLabel.visible and not ui.pictureLabel.pixmap.record.arguments
+        )
 
     def test_an_option_is_edited_and_reset_in_the_table(self, lesion, ui):
         ui.methodComboBox.setCurrentIndex(ui.methodComboBox.findData("diffusion"))
@@ -145,6 +151,21 @@ class TestFolders:
         assert qt.settings["StrokeSAM/WeightsFolder"] == str(tmp_path / "mine")
         ui.weightsFolderEdit.setCurrentPath("")
         assert Store().folder == tmp_path / "cache" / "StrokeSAM" / "weights"
+
+    def test_a_path_is_used_when_the_user_has_finished_typing_it(self, folders, ui, qt, tmp_path):
+        path = str(tmp_path / "mine")
+        type_path(ui.weightsFolderEdit, path)
+        type_path(ui.wheelFolderEdit, path)
+        assert not folders and not qt.settings
+        for edit in (ui.weightsFolderEdit, ui.wheelFolderEdit):
+            press_enter(edit)
+            press_enter(edit)  # the loss of focus afterwards
+        assert set(qt.settings.values()) == {path} and len(folders) == 1
+
+    def test_a_browsed_folder_is_used_at_once(self, folders, ui, qt, tmp_path):
+        type_path(ui.weightsFolderEdit, str(tmp_path / "half"))
+        ui.weightsFolderEdit.setCurrentPath(str(tmp_path / "browsed"))
+        assert qt.settings == {"StrokeSAM/WeightsFolder": str(tmp_path / "browsed")} and len(folders) == 1
 
     def test_the_environment_variable_has_priority(self, qt, monkeypatch, tmp_path):
         from StrokeSAMLib.ui.module.settings import exportWeightsFolder, weightsFolder

@@ -19,6 +19,7 @@ from StrokeSAMLib.mrml.origin import lesionVolume  # noqa: E402
 from StrokeSAMLib.ui.module.lesion_panel import LesionPanel  # noqa: E402
 
 FAR = (300.0, 0.0, 0.0)
+MEASUREMENTS = {"volume_ml": 1.0, "side": "left", "components": [], "intensities": {}}
 
 
 def threshold(inputs, method, progress, cancel, **options):
@@ -34,7 +35,9 @@ def panel(scene, monkeypatch):
     monkeypatch.setattr("StrokeSAMLib.lesion.segment", threshold)
     monkeypatch.setattr(
         "StrokeSAMLib.ui.module.lesion_panel.segmentAndReport",
-        lambda request, folder, monitor: SimpleNamespace(result=request.run(), rows=["row"], picture=None),
+        lambda request, folder, monitor: SimpleNamespace(
+            result=request.run(), measurements=MEASUREMENTS, picture=None, focus=(0, 0, 0), warnings=()
+        ),
     )
     view, refined = FakeView(), []
     logic = StrokeSAMLogic(scene)
@@ -69,6 +72,20 @@ def test_each_patient_has_a_segmentation_of_its_own(panel, scene):
         np.testing.assert_array_equal(segment_array(segmentation, only_segment(segmentation), volume), spot())
     panel.refine()
     assert panel.refined[-1][0] is ofSecond and lesionVolume(ofSecond) is second
+
+
+def test_the_result_disappears_when_a_segmentation_of_another_patient_is_chosen(panel, scene):
+    first, second = add_volume(scene, name="A"), add_volume(scene, origin=FAR, name="B")
+    state = new_state(ncct=first)
+    panel.setState(state)
+    ofFirst = segment(panel)
+    panel.onState()
+    assert panel.view.last("showResult")[0]
+    state.segmentation = StrokeSAMLogic(scene).segmentLesion({"ncct": second}, "asymmetry")
+    panel.onState()
+    assert panel.view.last("showResult") == ([], None)
+    state.segmentation = ofFirst
+    assert segment(panel) is ofFirst and panel.view.last("showResult")[0]
 
 
 def test_another_result_of_the_same_volume_is_added_to_the_chosen_segmentation(panel, scene):
