@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import qt
+import vtk
 from SegmentEditorEffects import AbstractScriptedSegmentEditorEffect
 from slicer.i18n import tr as _
 
@@ -39,27 +40,29 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
         return icon("SegmentEditorEffect")
 
     def helpText(self) -> str:
+        # Slicer folds everything after the first line break.
         return "<html>" + _(
+            "Boxes and points on slices become a segment in the volume.<br>"
             "Drag a box around the lesion on any slice, or click points inside and outside it. Propagate through the "
-            "volume, and correct the result on any slice.<ul>"
-            "<li><b>B, P, N</b>: box, point inside the object, point outside the object.</li>"
-            "<li><b>Drag</b> a prompt to move it. Press <b>Delete</b> to delete it.</li>"
-            "<li><b>Enter</b> in a slice view propagates in both directions. <b>Esc</b> cancels.</li></ul>"
-            "The outline is a preview. Propagation writes the result into the segment. For research only; not a "
-            "medical device."
+            "volume, then correct on any slice.<ul>"
+            "<li>Keys in a slice view: <b>X</b> box, <b>P</b> point inside, <b>N</b> point outside, <b>D</b> delete "
+            "the selected prompt, <b>Enter</b> propagate, <b>Esc</b> cancel.</li>"
+            "<li><b>Drag</b> a prompt to move it.</li></ul>"
+            "The preview is an outline; propagation writes it into the segment. For research; not a medical device."
         )
 
     def setupOptionsFrame(self) -> None:
         from StrokeSAMLib.ui.effect.effect_panel import EffectPanel
 
         names = ("tool", "engine", "weights", "select", "delete", "clear", "undo", "redo", "refine", "avoid")
-        names += ("propagate", "range", "cancel", "apply")
+        names += ("propagate", "range", "rangeStart", "rangeEnd", "cancel", "apply")
         self._panel = EffectPanel({name: self._whenActive(name) for name in names})
         self.scriptedEffect.addOptionsWidget(self._panel.widget)
 
     def setMRMLDefaults(self) -> None:
-        for name, value in (("Tool", "box"), ("Engine", "random-walker"), ("Device", "auto")):
-            self.scriptedEffect.setParameterDefault(name, value)
+        from StrokeSAMLib.ui.effect.effect_parameters import setDefaults
+
+        setDefaults(self.scriptedEffect)
 
     def activate(self) -> None:
         from StrokeSAMLib.core.jobs import Worker
@@ -106,13 +109,16 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
             self._active.onMouseMode(interactionNode)
 
     def createCursor(self, viewWidget: Any) -> qt.QCursor:
+        from StrokeSAMLib.ui.effect.effect_parameters import EffectParameters
         from StrokeSAMLib.ui.resources import toolCursor
 
-        return toolCursor(self.scriptedEffect.parameter("Tool") or "box")
+        return toolCursor(EffectParameters(self.scriptedEffect).tool)
 
     def processInteractionEvents(self, callerInteractor: Any, eventId: int, viewWidget: Any) -> bool:
         if self._active is None or viewWidget.className() != "qMRMLSliceWidget":
             return False
+        if eventId == vtk.vtkCommand.KeyPressEvent:
+            return self._active.onKey(callerInteractor)
         return self._active.onMouse(callerInteractor, eventId, viewWidget)
 
     def processViewNodeEvents(self, callerViewNode: Any, eventId: int, viewWidget: Any) -> None:

@@ -11,6 +11,7 @@ import slicer
 from StrokeSAMLib.core.errors import Cancelled, InputError, StrokeSAMError
 from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.mrml.contribution import Contribution
+from StrokeSAMLib.mrml.labelmaps import fromVoxels, isEmpty
 from StrokeSAMLib.mrml.segments import SegmentWriter, labelmapForSegmentation, segmentLabelmap
 from StrokeSAMLib.mrml.space import swapRasLps
 from StrokeSAMLib.mrml.tags import SESSION, observersBlocked, readTag, writeTag
@@ -219,14 +220,21 @@ def savedSession(segment: slicer.vtkSegment) -> dict[str, Any] | None:
 
 
 def segmentImage(segmentationNode: slicer.vtkMRMLSegmentationNode, segmentId: str | None) -> sitk.Image:
-    """The segment as an image in world coordinates (LPS), UInt8.
+    """The segment as an image in world coordinates (LPS), UInt8, cropped to the segment's voxels.
+
+    Returns:
+        One voxel with the value 0 for an empty segment.
 
     Raises:
         StrokeSAMError: there is no such segment.
     """
+    import numpy as np
+
     labelmap = segmentLabelmap(segmentationNode, segmentId)
     if labelmap is None:
         raise StrokeSAMError(f"{segmentationNode.GetName()}: there is no segment '{segmentId}'")
+    if isEmpty(labelmap):  # an image has at least one voxel
+        labelmap = fromVoxels(np.zeros((1, 1, 1), bool), (0, 0, 0), labelmap)
     toWorld = worldTransform(segmentationNode)
     if toWorld is not None:
         slicer.vtkOrientedImageDataResample.TransformOrientedImage(labelmap, toWorld)

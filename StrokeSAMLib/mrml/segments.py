@@ -12,7 +12,8 @@ import slicer
 from StrokeSAMLib.core.errors import StrokeSAMError
 from StrokeSAMLib.mrml.contribution import Contribution
 from StrokeSAMLib.mrml.coverage import covers
-from StrokeSAMLib.mrml.labelmaps import resampledTo
+from StrokeSAMLib.mrml.labelmaps import boundingBox, fromVoxels
+from StrokeSAMLib.mrml.space import voxelsOf
 from StrokeSAMLib.mrml.terminology import Term
 from StrokeSAMLib.mrml.volumes import labelmapForVolume
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from StrokeSAMLib.imaging.geometry import Patch
 
 _EDITOR_NODE_TAG = "StrokeSAMSegmentEditor"
+_LABELMAP = slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
 
 
 class SegmentWriter:
@@ -75,18 +77,20 @@ class SegmentWriter:
         logic = self._logicFor(segmentationNode, sourceVolumeNode)
         if not logic.ResetModifierLabelmapToDefault():
             raise StrokeSAMError(f"{segmentationNode.GetName()}: the segmentation has no geometry")
-        modifier = logic.GetModifierLabelmap()
+        modifier, current = logic.GetModifierLabelmap(), segmentLabelmap(segmentationNode, segmentId)
         if contribution is None:
             if not covers(modifier, labelmap):
                 raise StrokeSAMError(
                     f"{segmentationNode.GetName()}: the result extends beyond the segmentation's geometry and would "
                     "be cut off; choose another segmentation, or none"
                 )
-            slicer.vtkOrientedImageDataResample.ModifyImage(
-                modifier, resampledTo(modifier, labelmap), slicer.vtkOrientedImageDataResample.OPERATION_MAXIMUM
-            )
+            # The segment's present content is replaced as a whole: it counts as the session's earlier result.
+            replacement = Contribution()
+            if current is not None:
+                replacement.adopt(current)
+            replacement.compose(modifier, current, labelmap)
         else:
-            contribution.compose(modifier, segmentLabelmap(segmentationNode, segmentId), labelmap)
+            contribution.compose(modifier, current, labelmap)
         logic.SaveStateForUndo()
         if segmentId is None:
             segmentId = segmentation.AddEmptySegment("", _freeName(segmentation, term.name), term.color)
@@ -135,12 +139,22 @@ def newSegmentation(
 def segmentLabelmap(
     segmentationNode: slicer.vtkMRMLSegmentationNode, segmentId: str | None
 ) -> slicer.vtkOrientedImageData | None:
-    """A copy of the segment's labelmap, 0 or 1, in the segmentation's frame; None if there is no such segment."""
-    if segmentId is None or segmentationNode.GetSegmentation().GetSegment(segmentId) is None:
+    """A copy of the segment's labelmap, 0 or 1, UInt8, in the segmentation's frame, cropped to the segment's voxels.
+
+    Returns:
+        None if there is no such segment, or it has no labelmap. A labelmap without voxels for an empty segment.
+    """
+    import numpy as np
+
+    segment = None if segmentId is None else segmentationNode.GetSegmentation().GetSegment(segmentId)
+    layer = None if segment is None else segment.GetRepresentation(_LABELMAP)
+    if segment is None or layer is None:
         return None
-    labelmap = slicer.vtkOrientedImageData()
-    succeeded = segmentationNode.GetBinaryLabelmapRepresentation(segmentId, labelmap)
-    return labelmap if succeeded else None
+    # Several segments may share this labelmap; each has its own label. Slicer's own
+    # GetBinaryLabelmapRepresentation copies all of it, several times slower.
+    inside = voxelsOf(layer) == segment.GetLabelValue() if layer.GetNumberOfPoints() else np.zeros((0, 0, 0), bool)
+    box = boundingBox(inside)
+    return fromVoxels(inside[box], [span.start for span in box], layer)
 
 
 def labelmapForSegmentation(

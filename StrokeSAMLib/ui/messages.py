@@ -1,4 +1,4 @@
-"""Texts of the library rewritten for users of Slicer, which has no command `strokesam`."""
+"""Texts of the library rewritten for users of Slicer: RAS, no `strokesam` command, no hashes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,22 @@ from StrokeSAMLib.core.errors import StrokeSAMError
 
 _COMMAND = r"strokesam weights (?:fetch|import) [\w.-]+(?: FILE)?(?:, or --weights FILE)?"
 _WEIGHTS_HINT = "see section Weights"
+_LPS = re.compile(r"\((-?[\d.]+), (-?[\d.]+), (-?[\d.]+)\) LPS mm")
+# Messages whose remedy is another in Slicer, and their texts there.
+_REWORDED = (
+    (
+        r"box .* has no area in the plane of the slices",
+        "the box lies in another plane than the first prompt: set a point instead, or press Clear",
+    ),
+    (
+        r"not the volume of the session: its hash is .*",
+        "it has changed since the prompts were set: press Clear to start anew",
+    ),
+    (
+        r"not the weights of the session: their hash is .*",
+        "they are others than when the prompts were set: press Clear to start anew",
+    ),
+)
 
 
 def replaceCommands(text: str, replacement: str = _WEIGHTS_HINT) -> str:
@@ -31,6 +47,15 @@ def errorMessage(error: BaseException, replacement: str = _WEIGHTS_HINT) -> str:
         error: any error.
         replacement: text in place of the commands that fetch and import weights.
     """
-    if isinstance(error, StrokeSAMError):
-        return replaceCommands(str(error), replacement)
-    return f"{type(error).__name__}: {error}"
+    if not isinstance(error, StrokeSAMError):
+        return f"{type(error).__name__}: {error}"
+    text = str(error)
+    for pattern, words in _REWORDED:
+        text = re.sub(pattern, words, text)
+    return replaceCommands(_LPS.sub(_inRas, text), replacement)
+
+
+def _inRas(match: re.Match[str]) -> str:
+    x, y, z = (float(number) for number in match.groups())
+    # Adding 0.0 turns -0.0 into 0.0.
+    return f"({-x + 0.0:.1f}, {-y + 0.0:.1f}, {z:.1f}) mm RAS"

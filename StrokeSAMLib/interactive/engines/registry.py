@@ -29,6 +29,7 @@ class EngineEntry:
             `Options` where the engine has options.
         packages: Python packages that the engine imports.
         weights: true if the engine needs a checkpoint: by default the one with its id in the store.
+        points: true if the engine takes points; every engine takes boxes.
     """
 
     id: str
@@ -36,6 +37,7 @@ class EngineEntry:
     module: str
     packages: tuple[str, ...] = ()
     weights: bool = True
+    points: bool = True
 
     def missing_packages(self) -> list[str]:
         """The packages that are not installed."""
@@ -101,10 +103,10 @@ ENGINES: tuple[EngineEntry, ...] = (
     EngineEntry("sam2.1-large", "SAM 2.1 large", "sam2", _SAM2),
     EngineEntry("medsam2", "MedSAM2", "sam2", _SAM2),
     EngineEntry("sam-vit-b", "SAM ViT-B", "sam", _SAM),
-    EngineEntry("medsam", "MedSAM", "sam", _SAM),
+    EngineEntry("medsam", "MedSAM", "sam", _SAM, points=False),
     EngineEntry("sam-med2d", "SAM-Med2D", "sam", _SAM),
-    EngineEntry("lite-medsam", "LiteMedSAM", "lite_medsam", _SAM),
-    EngineEntry("swift-medsam", "SwiftMedSAM", "lite_medsam", _SAM),
+    EngineEntry("lite-medsam", "LiteMedSAM", "lite_medsam", _SAM, points=False),
+    EngineEntry("swift-medsam", "SwiftMedSAM", "lite_medsam", _SAM, points=False),
 )
 
 

@@ -11,21 +11,23 @@ from slicer.i18n import tr as _
 
 from StrokeSAMLib.core.errors import StrokeSAMError
 from StrokeSAMLib.core.jobs import Worker
-from StrokeSAMLib.interactive.engines.registry import find_engine
-from StrokeSAMLib.mrml.labelmaps import fingerprint, isEmpty
-from StrokeSAMLib.mrml.segments import segmentLabelmap
-from StrokeSAMLib.ui.effect.overlay import Overlay
+from StrokeSAMLib.interactive.engines.registry import ENGINES, find_engine
+from StrokeSAMLib.mrml.other_segments import otherSegments
+from StrokeSAMLib.ui.effect.effect_parameters import EffectParameters
+from StrokeSAMLib.ui.effect.effect_views import EffectViews, inViewMode
+from StrokeSAMLib.ui.effect.escape_key import EscapeKey
 from StrokeSAMLib.ui.effect.pointer import Pointer
 from StrokeSAMLib.ui.effect.prompt_editor import PromptEditor, Target
+from StrokeSAMLib.ui.effect.prompt_position import promptPosition
 from StrokeSAMLib.ui.effect.prompt_session import EngineChoice, Engines
-from StrokeSAMLib.ui.effect.prompt_text import describe, engineStatus
-from StrokeSAMLib.ui.effect.shortcuts import Shortcuts
+from StrokeSAMLib.ui.effect.prompt_text import describe, engineStatus, notReadyEngines, rangeText
 from StrokeSAMLib.ui.install.package_installer import ensure
 from StrokeSAMLib.ui.messages import errorMessage
 from StrokeSAMLib.ui.polling import Polling
-from StrokeSAMLib.ui.resources import toolCursor
 
 _EVENTS = vtk.vtkCommand
+# Slicer maximises the view at a double click, which two quick points must not do.
+_PRESSES = (_EVENTS.LeftButtonPressEvent, _EVENTS.LeftButtonDoubleClickEvent)
 
 
 class ActiveEffect:
@@ -46,41 +48,51 @@ class ActiveEffect:
             engines: the engines. They outlive this object.
         """
         self._effect = scriptedEffect
+        self._parameters = EffectParameters(scriptedEffect)
         self._panel = panel
-        self._overlays: dict[Any, Overlay] = {}
-        self._range: tuple[int | None, int | None] = (None, None)
-        self._avoidEnabled = False
-        self._avoidedSegments: dict[str, int] = {}  # fingerprint of the labelmap, by segment id
-        self._sliceCount = -1
+        self._avoidedSegments: dict[str, object] = {}  # state of each segment, by id
         self.editor = PromptEditor(self, worker, engines)
         self._pointer = Pointer(self.editor)
         self._polling = Polling(self.editor)
-        self._shortcuts: Shortcuts | None = None
+        self._views = EffectViews(scriptedEffect, self.editor, self._pointer)
+        self._escape: EscapeKey | None = None
         self._observers: list[tuple[Any, int]] = []
+        self._displayObserver: tuple[Any, int] | None = None
         editor = self.editor
         self.actions: dict[str, Callable[..., None]] = {
-            "tool": lambda id: self._effect.setParameter("Tool", id),
-            "engine": lambda id: self._effect.setParameter("Engine", id),
+            "tool": self._parameters.setTool,
+            "engine": self._parameters.setEngine,
             "weights": self._onWeights,
-            "select": editor.select,
+            "select": self._onSelect,
             "delete": editor.delete,
             "clear": editor.clear,
             "undo": editor.undo,
             "redo": editor.redo,
             "refine": editor.refine,
-            "avoid": self._onAvoid,
+            "avoid": self._parameters.setAvoid,
             "propagate": self._propagate,
-            "range": self._onRange,
+            "range": self._parameters.setSliceRange,
+            "rangeStart": lambda: self._limitRange(first=True),
+            "rangeEnd": lambda: self._limitRange(first=False),
             "cancel": self._onCancel,
             "apply": editor.apply,
+        }
+        # Letters that neither the slice views nor the Segment Editor use.
+        self._keys: dict[str, Callable[[], None]] = {
+            "x": lambda: self._parameters.setTool("box"),
+            "p": lambda: self._parameters.setTool("positive"),
+            "n": lambda: self._parameters.setTool("negative"),
+            "d": editor.delete,
+            "Return": lambda: self._propagate("both"),
+            "KP_Enter": lambda: self._propagate("both"),
         }
 
     def begin(self) -> None:
         """Start to observe the scene and draw in the views, because the user has chosen the effect."""
         window = slicer.util.mainWindow()
         if window is not None:
-            keys = {key: lambda id=id: self.actions["tool"](id) for key, id in _TOOL_KEYS.items()}
-            self._shortcuts = Shortcuts(window, keys | {"Del": self.editor.delete}, self._onCancel)
+            self._escape = EscapeKey(window, self._onCancel)
+        self._panel.showReadiness(notReadyEngines())
         self._observe(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneClose)
         # Slicer notifies an effect when the source volume changes, but not when another segment is selected.
         self._observe(self._effect.parameterSetNode(), _EVENTS.ModifiedEvent, self._onNodeModified)
@@ -89,31 +101,37 @@ class ActiveEffect:
 
     def end(self) -> None:
         """Remove all drawings, shortcuts and observers, because the user has left the effect."""
-        self._pointer.cancel()
-        self.editor.setTarget(None)
-        self._polling.end()
-        if self._shortcuts is not None:
-            self._shortcuts.remove()
-            # An action that waits for the installation of packages may still call `showState` after this.
-            self._shortcuts = None
-        for observed, tag in self._observers:
-            observed.RemoveObserver(tag)
-        self.removeOverlays()
+        try:
+            self._pointer.cancel()
+            self.editor.setTarget(None)
+        finally:  # whatever fails, nothing of the effect may stay behind
+            self._polling.end()
+            if self._escape is not None:
+                self._escape.remove()
+                # An action that waits for the installation of packages may still call `showState` after this.
+                self._escape = None
+            for observed, tag in self._observers:
+                observed.RemoveObserver(tag)
+            self._observers = []
+            self._observeDisplay(None)
+            self._views.remove()
 
     def onParameters(self) -> None:
         """Read volume, segment, tool and engine from the parameter node, because one of them may have changed."""
         editor = self.editor
-        self._setTool(self._effect.parameter("Tool") or "box")
+        self._setTool(self._parameters.tool)
         target = self._target()
         if target != editor.target:
             self._avoidedSegments = {}
             editor.setTarget(target)
+            self._observeDisplay(target)
             if editor.prompts:  # the engine is saved with the prompts
-                self._effect.setParameter("Engine", editor.engine.id)
-        id, device = self._effect.parameter("Engine") or "random-walker", self._effect.parameter("Device") or "auto"
+                self._parameters.setEngine(editor.engine.id)
+        id = self._knownEngine()
         options = editor.engine.options if id == editor.engine.id else {}
-        editor.setEngine(EngineChoice(id, device, options))
+        editor.setEngine(EngineChoice(id, self._parameters.device, options))
         self._panel.showTool(self._pointer.tool)
+        self._updateAvoided()
         self.showState()
 
     def onMouse(self, interactor: Any, eventId: int, viewWidget: Any) -> bool:
@@ -123,10 +141,9 @@ class ActiveEffect:
             Whether the event was handled. Slicer handles events with a modifier key or in another mouse mode.
         """
         xy = tuple(float(n) for n in interactor.GetEventPosition())
-        if eventId == _EVENTS.LeftButtonPressEvent:
+        if eventId in _PRESSES and not self._pointer.dragging:
             node = self._effect.viewNode(viewWidget)
-            modified = interactor.GetShiftKey() or interactor.GetControlKey() or interactor.GetAltKey()
-            if modified or not _inViewMode(node.GetInteractionNode()) or self.editor.target is None:
+            if _modified(interactor) or not inViewMode(node.GetInteractionNode()) or self.editor.target is None:
                 return False
             if self._effect.confirmCurrentSegmentVisible() != self._effect.ConfirmedWithoutDialog:
                 return True  # the dialog took the release, so neither the effect nor Slicer may handle the press
@@ -139,49 +156,39 @@ class ActiveEffect:
         elif eventId == _EVENTS.LeftButtonReleaseEvent:
             self._pointer.release(xy)
             self._updateAvoided()
-            self._drawAll()
+            self._views.drawAll()
         else:
             return False
         self._updateEscape()
         return True
 
+    def onKey(self, interactor: Any) -> bool:
+        """Handle a key that was pressed in a slice view.
+
+        Returns:
+            Whether the key has an action. Slicer handles all other keys.
+        """
+        action = None if _modified(interactor) else self._keys.get(interactor.GetKeySym())
+        if action is None or self.editor.target is None:
+            return False
+        action()
+        return True
+
     def onMouseMode(self, interactionNode: Any) -> None:
         """Handle a change of the mouse mode: view, adjust window and level, or place a markup."""
-        if _inViewMode(interactionNode):
-            self._showCursor()  # Slicer has set its own cursor
+        if inViewMode(interactionNode):
+            self._views.showCursor()  # Slicer has set its own cursor
         elif self._pointer.dragging:
             self._pointer.cancel()
             self.showState()
 
     def draw(self, viewWidget: Any) -> None:
         """Draw the current state in one slice view."""
-        overlay = self._overlays.get(viewWidget)
-        if overlay is None:
-            overlay = self._overlays[viewWidget] = Overlay(self._effect.viewNode(viewWidget))
-            for actor in overlay.actors:
-                self._effect.addActor2D(viewWidget, actor)
-        overlay.update(self.editor, self._pointer)
-        viewWidget.sliceView().scheduleRender()
+        self._views.draw(viewWidget)
 
     def showViews(self) -> None:
-        """Draw in every slice view of the layout and set their shortcuts, because the layout may have changed."""
-        self.removeOverlays()
-        manager = slicer.app.layoutManager()
-        names = manager.sliceViewNames() if manager is not None else ()
-        viewWidgets = [manager.sliceWidget(name) for name in names]
-        for viewWidget in viewWidgets:
-            self.draw(viewWidget)
-        if self._shortcuts is not None:
-            enter = dict.fromkeys(("Return", "Enter"), self._onEnter)
-            self._shortcuts.setViews([viewWidget.sliceView() for viewWidget in viewWidgets], enter)
-
-    def removeOverlays(self) -> None:
-        """Remove all drawings from the views."""
-        for viewWidget, overlay in self._overlays.items():
-            for actor in overlay.actors:
-                self._effect.removeActor2D(viewWidget, actor)
-            viewWidget.sliceView().scheduleRender()
-        self._overlays = {}
+        """Draw in the slice views, because the layout may have changed."""
+        self._views.update()
 
     def showState(self) -> None:
         editor, sessionView = self.editor, self.editor.sessionView
@@ -198,14 +205,14 @@ class ActiveEffect:
         readiness = engine.readiness()
         # The button appears only if nothing but the weights is missing.
         weightsText = _("Get weights…") if readiness != "yes" and not engine.missing_packages() else ""
-        self._panel.showEngine(engine.id, engineStatus(readiness, sessionView), weightsText)
-        if sessionView is not None and sessionView.count != self._sliceCount:
-            self._sliceCount = sessionView.count
-            self._panel.showRange(sessionView.count)
+        self._panel.showEngine(engine, engineStatus(readiness, sessionView), weightsText)
+        limits = self._parameters.sliceRange
+        self._panel.showRange(sessionView.count if sessionView else 0, limits, rangeText(sessionView, limits))
+        self._panel.showAvoid(self._parameters.avoid)
         if editor.busy:
             self._polling.wake()
         self._updateEscape()
-        self._drawAll()
+        self._views.drawAll()
 
     def showMessage(self, text: str) -> None:
         self._panel.showMessage(text)
@@ -237,6 +244,17 @@ class ActiveEffect:
         if observed is not None:
             self._observers.append((observed, observed.AddObserver(event, callback)))
 
+    def _observeDisplay(self, target: Target | None) -> None:
+        """Draw anew when the segmentation is shown or hidden, or its list of views changes; None for no segment."""
+        if self._displayObserver is not None:
+            observed, tag = self._displayObserver
+            observed.RemoveObserver(tag)
+            self._displayObserver = None
+        if target is not None:
+            node = target.segmentationNode
+            tag = node.AddObserver(node.DisplayModifiedEvent, lambda caller, event: self._views.drawAll())
+            self._displayObserver = (node, tag)
+
     def _target(self) -> Target | None:
         node = self._effect.parameterSetNode()
         if node is None:
@@ -249,61 +267,61 @@ class ActiveEffect:
         return target if target.present else None
 
     def _propagate(self, direction: str) -> None:
-        first, last = self._range
+        first, last = self._parameters.sliceRange or (None, None)
         self._updateAvoided()
         self.editor.propagate(direction=direction, first=first, last=last)
 
-    def _otherSegments(self) -> dict[str, int]:
-        """The ids of the other segments that are visible and not empty, with the fingerprint of each."""
+    def _otherSegments(self) -> dict[str, object]:
+        """The ids of the other visible segments, with the state of each."""
         target = self.editor.target
-        display = target.segmentationNode.GetDisplayNode() if target is not None else None
-        if display is None:
-            return {}
-        visible = vtk.vtkStringArray()
-        display.GetVisibleSegmentIDs(visible)
-        others = {visible.GetValue(n) for n in range(visible.GetNumberOfValues())} - {target.segmentId}
-        # The time of modification does not help: segments share a labelmap, so writing one segment changes it for all.
-        labelmaps = {id: segmentLabelmap(target.segmentationNode, id) for id in sorted(others)}
-        return {id: fingerprint(labelmap) for id, labelmap in labelmaps.items() if not isEmpty(labelmap)}
+        return {} if target is None else otherSegments(target.segmentationNode, target.segmentId)
 
     def _setTool(self, tool: str) -> None:
         if tool != self._pointer.tool:
             self._pointer.tool = tool
-            self._showCursor()
-
-    def _showCursor(self) -> None:
-        cursor = toolCursor(self._pointer.tool)
-        for viewWidget in self._overlays:
-            if _inViewMode(self._effect.viewNode(viewWidget).GetInteractionNode()):
-                viewWidget.sliceView().setViewCursor(cursor)
-                viewWidget.sliceView().setDefaultViewCursor(cursor)
+            self._views.showCursor()
 
     def _updateEscape(self) -> None:
         """Take Esc while there is something to cancel."""
-        if self._shortcuts is not None:
-            self._shortcuts.takeEscape(bool(self.editor.running) or self._pointer.dragging)
-
-    def _drawAll(self) -> None:
-        for viewWidget in list(self._overlays):
-            self.draw(viewWidget)
-
-    def _onAvoid(self, enabled: bool) -> None:
-        self._avoidEnabled = enabled
-        self._updateAvoided()
+        if self._escape is not None:
+            self._escape.take(bool(self.editor.running) or self._pointer.dragging)
 
     def _updateAvoided(self) -> None:
         """Give the other segments to the session if they have changed since the last call."""
-        others = self._otherSegments() if self._avoidEnabled else {}
+        others = self._otherSegments() if self._parameters.avoid else {}
         # The first prompt determines the plane of the slices, so the masks cannot be added before it.
         if others != self._avoidedSegments and (self.editor.prompts or self.editor.running):
             self._avoidedSegments = others
             self.editor.avoid(list(others))
 
-    def _onRange(self, first: int | None, last: int | None) -> None:
-        self._range = (first, last)
+    def _limitRange(self, first: bool) -> None:
+        """Begin or end the range of a propagation at the slice that a view shows."""
+        sessionView = self.editor.sessionView
+        k = None if sessionView is None else self._views.sliceIndex(sessionView.affine, sessionView.count)
+        if k is None:
+            self.showMessage(_("No view shows a slice of the prompts: add a box or a point first."))
+            return
+        low, high = self._parameters.sliceRange or (0, sessionView.count - 1)
+        self._parameters.setSliceRange(*((k, max(k, high)) if first else (min(low, k), k)))
 
-    def _onEnter(self) -> None:
-        self._propagate("both")
+    def _onSelect(self, number: int | None) -> None:
+        """Select a prompt of the list and show its slice."""
+        self.editor.select(number)
+        sessionView, prompt = self.editor.sessionView, self.editor.prompts.get(number)
+        k = sessionView.slices.get(number) if sessionView is not None else None
+        position = None if prompt is None else promptPosition(prompt, k, sessionView)
+        if position is not None:
+            self._views.jumpTo(position)
+
+    def _knownEngine(self) -> str:
+        """The chosen engine; the editor's if this version has no engine of that id."""
+        id = self._parameters.engine
+        if id in {entry.id for entry in ENGINES}:
+            return id
+        self.showMessage(
+            _("This version has no engine {id}; {other} is used.").format(id=id, other=self.editor.engine.id)
+        )
+        return self.editor.engine.id
 
     def _onCancel(self) -> None:
         self._pointer.cancel()
@@ -324,11 +342,8 @@ class ActiveEffect:
     def _onSceneClose(self, caller: Any, event: str) -> None:
         self._pointer.cancel()
         self.editor.setTarget(None)
+        self._observeDisplay(None)
 
 
-_TOOL_KEYS = {"B": "box", "P": "positive", "N": "negative"}
-
-
-def _inViewMode(interactionNode: slicer.vtkMRMLInteractionNode | None) -> bool:
-    """Whether the mouse mode is View. Slicer handles the mouse in the other modes."""
-    return interactionNode is None or interactionNode.GetCurrentInteractionMode() == interactionNode.ViewTransform
+def _modified(interactor: Any) -> bool:
+    return bool(interactor.GetShiftKey() or interactor.GetControlKey() or interactor.GetAltKey())

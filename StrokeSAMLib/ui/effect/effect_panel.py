@@ -8,13 +8,13 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from StrokeSAMLib.interactive.engines.registry import ENGINES
+from StrokeSAMLib.interactive.engines.registry import ENGINES, EngineEntry
 from StrokeSAMLib.ui.resources import TOOL_ICONS, icon
 
 _TOOLS = (
-    ("box", _("Box"), _("Drag a box around the object (B)")),
-    ("positive", _("Inside"), _("Click a point inside the object (P)")),
-    ("negative", _("Outside"), _("Click a point outside the object (N)")),
+    ("box", _("Box"), _("Drag a box around the object (key X in a slice view)")),
+    ("positive", _("Inside"), _("Click a point inside the object (key P in a slice view)")),
+    ("negative", _("Outside"), _("Click a point outside the object (key N in a slice view)")),
 )
 _DIRECTIONS = (("down", _("Down")), ("both", _("Both")), ("up", _("Up")))
 
@@ -32,7 +32,7 @@ class EffectPanel:
         Args:
             actions: the actions that the widgets call, by name: tool(id), engine(id), weights(), select(number),
                 delete(), clear(), undo(), redo(), refine(), avoid(bool), propagate(direction), range(first, last),
-                cancel(), apply().
+                rangeStart(), rangeEnd(), cancel(), apply().
         """
         self._actions = actions
         self._numbers: list[int] = []
@@ -41,6 +41,10 @@ class EffectPanel:
         layout = qt.QVBoxLayout(self.widget)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(self._toolRow())
+        # Directly under the tools, so that they are in sight in a small window.
+        self._message = _wrappedLabel()
+        layout.addWidget(self._message)
+        layout.addLayout(self._progressRow())
         layout.addLayout(self._engineRow())
         self._status = _wrappedLabel()
         layout.addWidget(self._status)
@@ -49,26 +53,28 @@ class EffectPanel:
         layout.addLayout(self._startRow())
         layout.addLayout(self._propagationRow())
         layout.addLayout(self._rangeRow())
-        layout.addLayout(self._applyRow())
-        self._message = _wrappedLabel()
-        layout.addWidget(self._message)
+        layout.addLayout(_row(self._applyButton()))
+        self.showMessage("")
 
     def showTool(self, id: str) -> None:
         """Check the button of the tool."""
         self._tools[id].setChecked(True)
 
-    def showEngine(self, id: str, status: str, weightsText: str) -> None:
-        """Show the engine.
+    def showEngine(self, engine: EngineEntry, status: str, weightsText: str) -> None:
+        """Show the engine, and enable the tools that it can use.
 
         Args:
-            id: the engine's id.
+            engine: the engine.
             status: a sentence about the engine's state; "" for none.
             weightsText: text of the button that leads to the weights; "" hides the button.
         """
-        ids = [entry.id for entry in ENGINES]
         self._filling = True
-        self._engine.setCurrentIndex(ids.index(id))
+        self._engine.setCurrentIndex(ENGINES.index(engine))
         self._filling = False
+        for id, _text, tip in _TOOLS:
+            usable = engine.points or id == "box"
+            self._tools[id].setEnabled(usable)
+            self._tools[id].setToolTip(tip if usable else _("{engine} takes boxes only").format(engine=engine.title))
         self._status.setText(status)
         self._status.setVisible(bool(status))
         self._weights.setText(weightsText)
@@ -92,26 +98,54 @@ class EffectPanel:
             (self._delete, hasSelection),
             (self._clear, hasPrompts),
             (self._apply, hasPrompts and not running),
-            (self._cancel, running),
             *((button, hasPrompts and not running) for button in self._directions),
         ):
             button.setEnabled(enabled)
+        if running and not self._progress.visible:
+            self._progress.setRange(0, 0)  # Qt shows that something runs until the first progress arrives
         self._progress.setVisible(running)
+        self._cancel.setVisible(running)
 
-    def showRange(self, count: int) -> None:
-        """Set the limits of the range fields to the number of slices."""
-        for box in (self._first, self._last):
-            box.setMaximum(max(count - 1, 0))
-        self._last.setValue(max(count - 1, 0))
+    def showReadiness(self, notReady: Mapping[str, str]) -> None:
+        """Mark the engines that are not ready in the list; `notReady` has the reasons by id."""
+        for n, entry in enumerate(ENGINES):
+            reason = notReady.get(entry.id)
+            self._engine.setItemText(n, f"{entry.title} – {reason}" if reason else entry.title)
+
+    def showAvoid(self, avoid: bool) -> None:
+        """Show whether the object is kept out of the other segments."""
+        self._filling = True
+        self._avoid.setChecked(avoid)
+        self._filling = False
+
+    def showRange(self, count: int, limits: tuple[int, int] | None, text: str) -> None:
+        """Show the range of slices.
+
+        Args:
+            count: number of slices; 0 if it is not known yet.
+            limits: first and last slice; None for all.
+            text: the range in millimetres.
+        """
+        first, last = limits or (0, max(count - 1, 0))
+        self._filling = True
+        self._limited.setChecked(limits is not None)
+        for box, value in ((self._first, first), (self._last, last)):
+            box.setMaximum(max(count - 1, last))
+            box.setValue(value)
+            box.setEnabled(limits is not None)
+        self._filling = False
+        self._rangeText.setText(text)
 
     def showProgress(self, fraction: float, text: str) -> None:
         """Show the progress, 0…1."""
+        self._progress.setRange(0, 100)
         self._progress.setValue(round(fraction * 100))
         self._progress.setFormat(f"{text} (%p %)")
 
     def showMessage(self, text: str) -> None:
-        """Show an error or a note."""
+        """Show an error or a note; empty text for none."""
         self._message.setText(text)
+        self._message.setVisible(bool(text))
 
     def _toolRow(self) -> Any:
         row, group = qt.QHBoxLayout(), qt.QButtonGroup(self.widget)
@@ -147,12 +181,19 @@ class EffectPanel:
     def _promptList(self) -> Any:
         self._list = qt.QListWidget()
         self._list.setMaximumHeight(90)
-        self._list.setToolTip(_("Prompts. Drag one in a view to move it."))
+        self._list.setToolTip(_("Prompts. Click one to see its slice; drag it in a view to move it."))
         self._list.connect("currentRowChanged(int)", self._onRow)
+        delete = qt.QShortcut(qt.QKeySequence("Del"), self._list)
+        delete.setContext(qt.Qt.WidgetShortcut)
+        delete.connect("activated()", self._actions["delete"])
         return self._list
 
     def _promptRow(self) -> Any:
-        self._delete = _button(_("Delete"), _("Delete the selected prompt (Delete)"), self._actions["delete"])
+        self._delete = _button(
+            _("Delete"),
+            _("Delete the selected prompt (key D in a slice view, or Delete in the list)"),
+            self._actions["delete"],
+        )
         self._undo = _button(_("Undo prompt"), _("Undo the last prompt or propagation"), self._actions["undo"])
         self._redo = _button(_("Redo prompt"), _("Redo the last undone prompt or propagation"), self._actions["redo"])
         self._clear = _button(_("Clear"), _("Remove all prompts; the segment stays"), self._actions["clear"])
@@ -164,10 +205,10 @@ class EffectPanel:
             _("Use the segment as the first prompt: corrections change it, propagation extends it"),
             self._actions["refine"],
         )
-        avoid = qt.QCheckBox(_("Not in other segments"))
-        avoid.setToolTip(_("Keep the object out of the other visible segments"))
-        avoid.connect("toggled(bool)", self._actions["avoid"])
-        return _row(refine, avoid)
+        self._avoid = qt.QCheckBox(_("Not in other segments"))
+        self._avoid.setToolTip(_("Keep the object out of the other visible segments"))
+        self._avoid.connect("toggled(bool)", self._onAvoid)
+        return _row(refine, self._avoid)
 
     def _propagationRow(self) -> Any:
         tip = _("Propagate through the slices and write the result (Enter in a slice view: both directions)")
@@ -183,18 +224,27 @@ class EffectPanel:
         for widget in (self._first, self._last):
             widget.setEnabled(False)
             widget.connect("valueChanged(int)", lambda value: self._onRange())
-            self._limited.connect("toggled(bool)", widget.setEnabled)
         self._limited.connect("toggled(bool)", lambda checked: self._onRange())
-        return _row(self._limited, self._first, qt.QLabel(_("to")), self._last)
+        start = _button(_("From here"), _("Begin at the slice that is shown"), self._actions["rangeStart"])
+        end = _button(_("To here"), _("End at the slice that is shown"), self._actions["rangeEnd"])
+        self._rangeText = _wrappedLabel()
+        column = qt.QVBoxLayout()
+        column.addLayout(_row(self._limited, self._first, qt.QLabel(_("to")), self._last, start, end))
+        column.addWidget(self._rangeText)
+        return column
 
-    def _applyRow(self) -> Any:
-        self._apply = _button(_("Write into segment"), _("Write the preview into the segment"), self._actions["apply"])
+    def _progressRow(self) -> Any:
         self._cancel = _button(_("Cancel"), _("Stop at the next slice (Esc)"), self._actions["cancel"])
         self._progress = qt.QProgressBar()
         row = qt.QHBoxLayout()
-        for widget in (self._apply, self._cancel, self._progress):
+        for widget in (self._progress, self._cancel):
+            widget.setVisible(False)
             row.addWidget(widget)
         return row
+
+    def _applyButton(self) -> Any:
+        self._apply = _button(_("Write into segment"), _("Write the preview into the segment"), self._actions["apply"])
+        return self._apply
 
     def _onEngine(self, index: int) -> None:
         if not self._filling:
@@ -204,7 +254,13 @@ class EffectPanel:
         if not self._filling:
             self._actions["select"](self._numbers[row] if 0 <= row < len(self._numbers) else None)
 
+    def _onAvoid(self, checked: bool) -> None:
+        if not self._filling:
+            self._actions["avoid"](checked)
+
     def _onRange(self) -> None:
+        if self._filling:
+            return
         limits = (self._first.value, self._last.value) if self._limited.checked else (None, None)
         self._actions["range"](*limits)
 

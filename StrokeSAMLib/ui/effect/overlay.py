@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import slicer
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from StrokeSAMLib.interactive.prompts import Point
-    from StrokeSAMLib.ui.effect.prompt_editor import PromptEditor
+    from StrokeSAMLib.ui.effect.prompt_editor import PromptEditor, Target
 
 # Colours that people with red-green colour blindness can distinguish (Okabe and Ito 2008); the shapes differ, too.
 _COLOURS = {
@@ -27,8 +28,10 @@ _COLOURS = {
 }
 _WIDTHS = {"preview": 2.0, "selected": 3.0}
 _WIDTH = 2.0
-# Length of half a plus sign, pixels.
+# Length of half a plus sign, logical pixels.
 _ARM = 6.0
+# The preview's other colour, for segments whose own colour is like the first.
+_OTHER_PREVIEW = (0.34, 0.71, 0.91)
 
 
 class Overlay:
@@ -36,18 +39,24 @@ class Overlay:
 
     def __init__(self, sliceNode: slicer.vtkMRMLSliceNode):
         self.sliceNode = sliceNode
-        self._lines = {name: _Lines(colour, _WIDTHS.get(name, _WIDTH)) for name, colour in _COLOURS.items()}
+        self._lines = {name: _Lines(colour) for name, colour in _COLOURS.items()}
 
     @property
     def actors(self) -> list[vtk.vtkActor2D]:
         """The actors to add to the view, and to remove from it later."""
         return [lines.actor for lines in self._lines.values()]
 
+    @property
+    def _scale(self) -> float:
+        """Device pixels, in which the view draws, per logical pixel."""
+        return self.sliceNode.GetScreenScaleFactor()
+
     def update(self, editor: PromptEditor, pointer: Pointer) -> None:
         """Draw the prompts, the preview and the box under the mouse that lie in this view's plane."""
         edges = self._edges(editor, pointer, SliceView(self.sliceNode))
+        self._lines["preview"].setColour(_previewColour(editor.target))
         for name, lines in self._lines.items():
-            lines.set(edges.get(name, []))
+            lines.set(edges.get(name, []), _WIDTHS.get(name, _WIDTH) * self._scale)
 
     def _edges(self, editor: PromptEditor, pointer: Pointer, view: SliceView) -> dict[str, list[np.ndarray]]:
         """Edges (n, 2, 2) in XY by the name of their lines."""
@@ -64,7 +73,9 @@ class Overlay:
             places = view.promptCorners(prompt, None if sessionView is None else sessionView.affine)
             if places is not None:
                 name, edges = (
-                    ("box", _closed(places)) if len(places) > 1 else (_sign(prompt), _cross(prompt, places[0]))
+                    ("box", _closed(places))
+                    if len(places) > 1
+                    else (_sign(prompt), _cross(prompt, places[0], _ARM * self._scale))
                 )
                 edgesByName.setdefault("selected" if number == editor.selected else name, []).append(edges)
         if pointer.band is not None and pointer.sliceNode is self.sliceNode:
@@ -74,23 +85,32 @@ class Overlay:
 
 
 class _Lines:
-    """Lines of one colour and width."""
+    """Lines of one colour."""
 
-    def __init__(self, colour: tuple[float, float, float], width: float):
+    def __init__(self, colour: tuple[float, float, float]):
         self._data = vtk.vtkPolyData()
         mapper = vtk.vtkPolyDataMapper2D()
         mapper.SetInputData(self._data)
         self.actor = vtk.vtkActor2D()
         self.actor.SetMapper(mapper)
-        self.actor.GetProperty().SetColor(*colour)
-        self.actor.GetProperty().SetLineWidth(width)
+        self.setColour(colour)
         self.actor.VisibilityOff()
 
-    def set(self, edges: list[np.ndarray]) -> None:
-        """Draw these edges, arrays (n, 2, 2) of XY, and remove the earlier ones."""
+    def setColour(self, colour: tuple[float, float, float]) -> None:
+        """Set the colour, red, green and blue in 0…1."""
+        self.actor.GetProperty().SetColor(*colour)
+
+    def set(self, edges: list[np.ndarray], width: float) -> None:
+        """Draw these edges, arrays (n, 2, 2) of XY, and remove the earlier ones.
+
+        Args:
+            edges: the edges.
+            width: of the lines, device pixels.
+        """
         import numpy as np
         from vtk.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
 
+        self.actor.GetProperty().SetLineWidth(width)
         self.actor.SetVisibility(bool(edges))
         if not edges:
             self._data.Initialize()
@@ -109,13 +129,27 @@ def _sign(point: Point) -> str:
     return "positive" if point.positive else "negative"
 
 
-def _cross(point: Point, place: np.ndarray) -> np.ndarray:
-    """A plus sign for a positive point or a minus sign for a negative one, in a diamond: edges (n, 2, 2)."""
+def _previewColour(target: Target | None) -> tuple[float, float, float]:
+    """The colour of the preview that differs more from the segment's own."""
+    if target is None or target.segment is None:
+        return _COLOURS["preview"]
+    segment = target.segment.GetColor()
+    return max((_COLOURS["preview"], _OTHER_PREVIEW), key=lambda colour: math.dist(colour, segment))
+
+
+def _cross(point: Point, place: np.ndarray, arm: float) -> np.ndarray:
+    """A plus sign for a positive point or a minus sign for a negative one, in a diamond: edges (n, 2, 2).
+
+    Args:
+        point: the point.
+        place: its place in the view, XY.
+        arm: length of half the sign, pixels.
+    """
     import numpy as np
 
     arms = [[(-1, 0), (1, 0)]] + ([[(0, -1), (0, 1)]] if point.positive else [])
     tips = np.array([(2, 0), (0, 2), (-2, 0), (0, -2)], float)
-    return place + _ARM * np.concatenate([np.array(arms, float), _closed(tips) * 0.9])
+    return place + arm * np.concatenate([np.array(arms, float), _closed(tips) * 0.9])
 
 
 def _closed(corners: np.ndarray) -> np.ndarray:

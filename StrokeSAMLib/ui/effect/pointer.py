@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TOOLS = ("box", "positive", "negative")
 XY = tuple[float, float]
-# In pixels of the view: the largest distance at which a press grips a prompt, and the smallest movement of a drag.
+# In logical pixels: the largest distance at which a press grips a prompt, and the smallest movement of a drag.
 _GRIP_DISTANCE = 8.0
 _MIN_DRAG = 4.0
 
@@ -100,7 +100,7 @@ class Pointer:
         if start is None or sliceNode is None:
             return
         view = SliceView(sliceNode)
-        dragged = math.dist(start, xy) >= _MIN_DRAG
+        dragged = math.dist(start, xy) >= _MIN_DRAG * sliceNode.GetScreenScaleFactor()
         if grip is not None:
             if dragged:
                 self._editor.change(grip.number, self._moved(grip, view, band, xy))
@@ -114,7 +114,10 @@ class Pointer:
         self._start = self._grip = self.band = self.sliceNode = None
 
     def gripAt(self, xy: XY, sliceNode: slicer.vtkMRMLSliceNode) -> Grip | None:
-        """The nearest prompt that a press at this place grips; None for none."""
+        """The nearest prompt that a press at this place grips; None for none.
+
+        Only the tool Box grips the sides of a box, because corrections by points are needed beside them.
+        """
         view = SliceView(sliceNode)
         cornersAndPoints: list[tuple[float, Grip]] = []
         sides: list[tuple[float, Grip]] = []
@@ -126,11 +129,12 @@ class Pointer:
                 cornersAndPoints.append((math.dist(places[0], xy), Grip(number, prompt)))
             else:
                 cornersAndPoints += [(math.dist(place, xy), Grip(number, prompt, n)) for n, place in enumerate(places)]
-                sides.append((_distanceFromSides(places, xy), Grip(number, prompt)))
+                if self.tool == "box":
+                    sides.append((_distanceFromSides(places, xy), Grip(number, prompt)))
         # Corners first, because the sides that meet in a corner are as near.
         for candidates in (cornersAndPoints, sides):
             distance, grip = min(candidates, key=lambda entry: entry[0], default=(math.inf, None))
-            if distance <= _GRIP_DISTANCE:
+            if distance <= _GRIP_DISTANCE * sliceNode.GetScreenScaleFactor():
                 return grip
         return None
 

@@ -11,13 +11,15 @@ import slicer
 
 from StrokeSAMLib.core.errors import InputError, StrokeSAMError
 from StrokeSAMLib.core.jobs import Worker
-from StrokeSAMLib.core.monitor import Monitor
+from StrokeSAMLib.interactive.engines.registry import ENGINES
 from StrokeSAMLib.mrml.contribution import Contribution
 from StrokeSAMLib.mrml.interactive import savedSession, saveSession, segmentImage
+from StrokeSAMLib.mrml.other_segments import SegmentsSnapshot
 from StrokeSAMLib.mrml.segments import labelmapForSegmentation, segmentLabelmap
 from StrokeSAMLib.mrml.volumes import snapshotOf, volumeState
+from StrokeSAMLib.ui.effect.avoided_mask import replaceAvoidedMask
 from StrokeSAMLib.ui.effect.editor_view import EditorView
-from StrokeSAMLib.ui.effect.prompt_session import EngineChoice, Engines, PromptSession, SessionRequest, SessionView
+from StrokeSAMLib.ui.effect.prompt_session import EngineChoice, Engines, SessionRequest, SessionView
 from StrokeSAMLib.ui.effect.session_runner import Action, SessionRunner
 from StrokeSAMLib.ui.messages import errorMessage
 
@@ -79,7 +81,6 @@ class PromptEditor:
         self._volumeState: object = None
         self._document: Mapping[str, Any] | None = None
         self._contribution = Contribution()
-        self._avoidedMasks: list[int] = []
         self._firstPrompts: tuple[Prompt, ...] = ()
         self.saved: Mapping[int, Prompt] = {}
         self.selected: int | None = None
@@ -216,20 +217,13 @@ class PromptEditor:
 
     def avoid(self, segmentIds: list[str]) -> None:
         """Keep the object out of these segments, and no longer out of the segments of an earlier call."""
-        from StrokeSAMLib.interactive import Mask
-
         if not self._checkTarget():
             return
-        images = [segmentImage(self._target.segmentationNode, id) for id in segmentIds]
-        previous, self._avoidedMasks = self._avoidedMasks, []
-
-        def work(session: PromptSession, monitor: Monitor) -> list[int]:
-            for number in previous:
-                if number in session.session.prompts:
-                    session.session.remove(number)
-            return [session.session.add(Mask(image, positive=False)) for image in images]
-
-        self._run("Reading the other segments", work, onResult=self._avoidedMasks.extend)
+        snapshot = SegmentsSnapshot.of(self._target.segmentationNode, segmentIds)
+        self._run(
+            "Reading the other segments",
+            lambda session, monitor: replaceAvoidedMask(session.session, snapshot.image()),
+        )
 
     def propagate(self, **plan: Any) -> None:
         """Propagate (see `interactive.Session.propagate` for the settings) and write the result into the segment."""
@@ -266,11 +260,26 @@ class PromptEditor:
             self._view.showMessage(errorMessage(error))
             return
         if self._document:
-            options = {name: value for name, value in self._document["engine"].items() if name not in ("id", "weights")}
-            self._engine = replace(self._engine, id=self._document["engine"]["id"], options=options)
             # The segment holds the session's earlier result.
             self._contribution.adopt(segmentLabelmap(target.segmentationNode, target.segmentId))
+            self._reopen(dict(self._document["engine"]))
+
+    def _reopen(self, engine: dict[str, Any]) -> None:
+        """Reopen the saved session with its engine, or keep its prompts for another one.
+
+        The tag stays as it is until a prompt is set, so that a version with that engine can still reopen it.
+        """
+        id = engine.pop("id", None)
+        engine.pop("weights", None)
+        if id in {entry.id for entry in ENGINES}:
+            self._engine = replace(self._engine, id=id, options=engine)
             self._run("Reopening the prompts", lambda session, monitor: None)
+            return
+        self._firstPrompts = tuple(self.saved.values())
+        self._view.showMessage(
+            f"The prompts were set with the engine {id}, which this version does not have. "
+            f"The next prompt segments them with {self._engine.id}."
+        )
 
     def _checkTarget(self) -> bool:
         """Whether there is a target. A target that is no longer in the scene is reset."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from StrokeSAMLib.interactive.engines.registry import ENGINES
+from StrokeSAMLib.ui.effect.prompt_position import sliceText
 from StrokeSAMLib.ui.messages import reasonNotReady
 
 if TYPE_CHECKING:
@@ -30,6 +32,24 @@ def engineStatus(readiness: str, sessionView: SessionView | None) -> str:
         return f"Computes on {sessionView.device}; the whole volume takes about {memory}."
     reason = "" if readiness == "yes" else reasonNotReady(readiness) + "."
     return reason[:1].upper() + reason[1:]
+
+
+def notReadyEngines() -> dict[str, str]:
+    """The reasons why engines are not ready, in one or two words, by id."""
+    reasons = {}
+    for engine in ENGINES:
+        if engine.missing_packages():
+            reasons[engine.id] = "will be installed"
+        elif engine.readiness() != "yes":
+            reasons[engine.id] = "needs weights"
+    return reasons
+
+
+def rangeText(sessionView: SessionView | None, limits: tuple[int, int] | None) -> str:
+    """The first and last slice of a range in RAS, such as "S 12.5 mm to S 48.0 mm"; "" without a session or a range."""
+    if sessionView is None or limits is None:
+        return ""
+    return " – ".join(sliceText(sessionView.affine, k) for k in limits)
 
 
 def _kind(prompt: Prompt) -> str:

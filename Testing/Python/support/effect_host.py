@@ -14,14 +14,22 @@ from balls import box_of, xy_of  # noqa: E402
 from nodes import segment_array, segment_editor  # noqa: E402
 
 EVENTS = vtk.vtkCommand
-QT_MODULES = ("effect.active_effect", "effect.effect_panel", "polling", "effect.shortcuts", "resources")
+QT_MODULES = (
+    *(f"effect.{name}" for name in ("active_effect", "effect_panel", "effect_views", "escape_key")),
+    "polling",
+    "resources",
+)
 
 
 class SliceWidget:
     """A slice view of the layout."""
 
     def __init__(self, node):
-        self.node, self.actors, self.renders = node, [], 0
+        self.node, self.actors, self.renders, self.deleted = node, [], 0, False
+
+    def __bool__(self):
+        """False after Qt deleted the widget, as with PythonQt."""
+        return not self.deleted
 
     def className(self):
         return "qMRMLSliceWidget"
@@ -39,10 +47,13 @@ class SliceWidget:
 
 
 class Interactor:
-    """The interactor of a mouse event."""
+    """The interactor of a mouse or key event."""
 
-    def __init__(self, position=(0, 0), shift=False):
-        self.position, self.shift = position, shift
+    def __init__(self, position=(0, 0), shift=False, key=""):
+        self.position, self.shift, self.key = position, shift, key
+
+    def GetKeySym(self):
+        return self.key
 
     def GetEventPosition(self):
         return self.position
@@ -92,6 +103,7 @@ class Host:
         widget.actors.append(actor)
 
     def removeActor2D(self, widget, actor):
+        assert widget, "a deleted widget"
         widget.actors.remove(actor)
 
     def confirmCurrentSegmentVisible(self):
@@ -149,7 +161,8 @@ def listed():
 
 
 def living_shortcuts():
-    return [each for each in of_kind("QShortcut") if each.record.alive]
+    """The shortcuts that exist, but for the one within the list of prompts, which lives as long as the panel."""
+    return [each for each in of_kind("QShortcut") if each.record.alive and each.context != 0]
 
 
 def cursor_file(cursor):
@@ -160,6 +173,11 @@ def cursor_file(cursor):
 def mouse_event(effect, view, event, position=(100, 100), shift=False):
     """Send one mouse event; returns whether the effect handled it."""
     return effect.processInteractionEvents(Interactor(position, shift), event, view)
+
+
+def press_key(effect, view, key, shift=False):
+    """Press a key in a view; returns whether the effect handled it."""
+    return effect.processInteractionEvents(Interactor(shift=shift, key=key), EVENTS.KeyPressEvent, view)
 
 
 def drag(effect, view, first, second, shift=False):

@@ -110,6 +110,19 @@ class QTimer(Widget):
     def stop(self):
         self.properties["active"] = False
 
+    @staticmethod
+    def singleShot(milliseconds, slot):
+        SINGLE_SHOTS.append(slot)
+
+
+SINGLE_SHOTS = []
+
+
+def run_single_shots():
+    """Call the slots of all single shots, as Qt's event loop does."""
+    while SINGLE_SHOTS:
+        SINGLE_SHOTS.pop(0)()
+
 
 class QMainWindow(Widget):
     """The main window, which knows the shortcuts that were created in it."""
@@ -165,7 +178,7 @@ class QKeySequence(str):
 
 _PLAIN = (
     *("QWidget", "QLabel", "QComboBox", "QPushButton", "QToolButton", "QCheckBox", "QSpinBox", "QProgressBar"),
-    *("QVBoxLayout", "QHBoxLayout", "QButtonGroup", "QCursor", "QColor", "QPen"),
+    *("QLineEdit", "QVBoxLayout", "QHBoxLayout", "QButtonGroup", "QCursor", "QColor", "QPen"),
 )
 
 
@@ -182,9 +195,29 @@ def namespace(qt_class, **members):
     return types.SimpleNamespace(**members)
 
 
+class OverrideCursors:
+    """The cursors that the application shows instead of those of its widgets, and all that it has shown."""
+
+    def __init__(self):
+        self.current, self.shown = [], []
+
+    def set(self, cursor):
+        self.current.append(cursor)
+        self.shown.append(cursor)
+
+    def restore(self):
+        self.current.pop()
+
+
 def make_module():
-    """A module `qt`."""
+    """A module `qt`. `qt.cursors` has the override cursors."""
     qt = types.ModuleType("qt")
+    SINGLE_SHOTS.clear()
+    qt.cursors = OverrideCursors()
+    qt.QApplication = namespace(
+        "QApplication", setOverrideCursor=qt.cursors.set, restoreOverrideCursor=qt.cursors.restore
+    )
+    qt.QEventLoop = types.SimpleNamespace(ExcludeUserInputEvents=1)
     for name in _PLAIN:
         setattr(qt, name, fake_class(name))
     for cls in (QTimer, QListWidget, QPixmap, QPainter, QIcon, QShortcut, QKeySequence):
@@ -192,10 +225,12 @@ def make_module():
     qt.Qt = namespace(
         "Qt",
         ToolButtonTextBesideIcon=2,
+        WidgetShortcut=0,
         WidgetWithChildrenShortcut=1,
         SmoothTransformation=1,
         ItemIsEnabled=1,
         ItemIsSelectable=2,
         ItemIsEditable=4,
+        WaitCursor=3,
     )
     return qt

@@ -139,7 +139,7 @@ class TestIcassp:
         modules |= {"token_mlp": model.token_mlp, "encoder(img_emb,diff_token).0": encoder.pop("neck"), **encoder}
         recorder = Recorder.on(prompts=model.prompt_encoder, **modules)
         with torch.inference_mode():
-            outputs = model(torch.from_numpy(filler.inp(SIZE)))
+            outputs = model.with_prompt(torch.from_numpy(filler.inp(SIZE)))
         recorder.outputs["prompt_encoder(sparse,dense).1"] = recorder.outputs.pop("prompts")[1]
         return np.load(DATA / "goldens" / "AISCT_ICASSP_d4.npz"), recorder.outputs, outputs
 

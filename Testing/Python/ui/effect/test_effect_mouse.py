@@ -7,10 +7,9 @@ from fake_qt import send
 
 slicer = pytest.importorskip("slicer")
 
-from balls import MIDDLE, axial, xy_of  # noqa: E402
+from balls import MIDDLE, xy_of  # noqa: E402
 from effect_host import (  # noqa: E402
     EVENTS,
-    SliceWidget,
     cursor_file,
     drag,
     draw,
@@ -19,6 +18,7 @@ from effect_host import (  # noqa: E402
     living_shortcuts,
     mouse_event,
     of_kind,
+    press_key,
     timer_runs,
     written,
 )
@@ -77,37 +77,47 @@ def test_a_press_that_asks_about_a_hidden_segment_draws_nothing(effect, host, re
     assert len(listed()) == 1
 
 
-def test_keys_choose_tools_delete_and_propagate(effect, host, red, volume, application):
-    keys = {each.key: each for each in living_shortcuts() if each is not application.editorsEscape}
-    assert {"B", "P", "N", "Del", "Return", "Enter", "Esc"} == set(keys)
-    send(keys["P"], "activated()")
+def test_keys_in_a_slice_view_choose_tools_delete_and_propagate(effect, host, red, volume):
+    assert press_key(effect, red, "p")
     assert cursor_file(red.cursor).endswith("ToolPositive.png")
     assert cursor_file(effect.createCursor(red)).endswith("ToolPositive.png")
     place = xy_of(red.node, world_of(volume, MIDDLE[::-1]))
     drag(effect, red, place, place)
     finish()
     assert listed() == [f"Point inside, slice {MIDDLE[0]}"]
-    send(keys["Return"], "activated()")
+    assert press_key(effect, red, "Return")
     finish()
     assert written(host).any()
     drag(effect, red, place, place)  # selects the point
-    send(keys["Del"], "activated()")
+    assert press_key(effect, red, "d")
     finish()
     assert listed() == []
+    assert press_key(effect, red, "x")
+    assert cursor_file(red.cursor).endswith("ToolBox.png")
 
 
-def test_enter_belongs_to_the_effect_only_in_slice_views(effect, red, application, scene, volume):
-    """Elsewhere it ends the input in a number field or a segment's name."""
+@pytest.mark.parametrize("key", ["b", "f", "g", "Delete", "Left", "z"])
+def test_keys_of_slicer_stay_slicers(effect, red, key):
+    """B and F are the previous and next slice, Delete removes a markup's point, Z is the Segment Editor's undo."""
+    assert not press_key(effect, red, key)
 
-    def enters():
-        shortcuts = [each for each in living_shortcuts() if each.key in ("Return", "Enter")]
-        assert {each.context for each in shortcuts} == {1}  # WidgetWithChildrenShortcut
-        return [(each.key, each.properties["parent"]) for each in shortcuts]
 
-    assert enters() == [("Return", red), ("Enter", red)]
-    green = application.views["Green"] = SliceWidget(axial(scene, volume))
-    effect.layoutChanged()
-    assert enters() == [("Return", red), ("Enter", red), ("Return", green), ("Enter", green)]
+def test_a_key_with_a_modifier_is_not_the_effects(effect, red):
+    assert not press_key(effect, red, "p", shift=True)
+
+
+def test_the_window_has_no_shortcut_of_the_effect_but_esc(effect, application):
+    assert [each.key for each in living_shortcuts() if each is not application.editorsEscape] == ["Esc"]
+    assert [each.key for each in of_kind("QShortcut") if each.context == 0] == ["Del"]  # works in the list of prompts
+
+
+def test_two_quick_points_do_not_maximise_the_view(effect, host, red, volume):
+    host.setParameter("Tool", "positive")
+    place = tuple(round(n) for n in xy_of(red.node, world_of(volume, MIDDLE[::-1])))
+    assert mouse_event(effect, red, EVENTS.LeftButtonDoubleClickEvent, place)
+    assert mouse_event(effect, red, EVENTS.LeftButtonReleaseEvent, place)
+    finish()
+    assert len(listed()) == 1
 
 
 def test_esc_belongs_to_the_effect_only_while_there_is_something_to_cancel(effect, red, volume, application):

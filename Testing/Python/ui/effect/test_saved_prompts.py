@@ -4,11 +4,11 @@ import pytest
 
 pytest.importorskip("slicer")
 
-from balls import axial, grey
+from balls import MIDDLE, axial, grey
 from nodes import add_volume
-from prompt_editing import draw_box, finish, written
+from prompt_editing import add_point, draw_box, finish, written
 
-from StrokeSAMLib.mrml.interactive import savedSession
+from StrokeSAMLib.mrml.interactive import savedSession, saveSession
 from StrokeSAMLib.ui.effect.prompt_editor import Target
 
 
@@ -73,7 +73,7 @@ def test_prompts_of_another_volume_are_refused_and_kept(scene, editor, view, poi
     other = add_volume(scene, values=grey() + 1, name="Other CT")
     editor.setTarget(Target(other, target.segmentationNode, target.segmentId))
     finish(editor)
-    assert "Other CT: not the volume of the session" in view.messages[-1]
+    assert view.messages[-1].startswith("Other CT: it has changed since the prompts were set")
     assert savedSession(target.segment)["actions"] and not editor.prompts
 
 
@@ -83,3 +83,21 @@ def test_clearing_removes_prompts(scene, editor, pointer, target, volume):
     editor.clear()
     finish(editor)
     assert not editor.prompts and savedSession(target.segment) is None
+
+
+def test_prompts_of_an_unknown_engine_are_kept_for_another(editor, pointer, scene, view, target, volume):
+    """As if another version had saved the scene: its tag stays until the next prompt."""
+    draw_box(pointer, axial(scene, volume), volume)
+    finish(editor)
+    editor.setTarget(None)
+    saved = savedSession(target.segment)
+    unknown = {**saved, "engine": {**saved["engine"], "id": "sam9"}}
+    saveSession(target.segmentationNode, target.segmentId, unknown)
+    editor.setTarget(target)
+    finish(editor)
+    assert "sam9, which this version does not have" in view.messages[-1]
+    assert len(editor.prompts) == 1 and savedSession(target.segment) == unknown
+    add_point(editor, volume, MIDDLE[::-1])
+    finish(editor)
+    assert len(editor.prompts) == 2 and len(editor.sessionView.outlines) == 1
+    assert savedSession(target.segment)["engine"]["id"] == "random-walker"
