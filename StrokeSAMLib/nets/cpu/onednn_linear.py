@@ -18,11 +18,11 @@ _ACTIVATIONS = {"none": lambda x: x, "relu": F.relu, "gelu": F.gelu}
 
 
 @cache
-def can_pack() -> bool:
-    """Whether this PyTorch has the operators and this machine can run them."""
+def can_pack(dtype: torch.dtype = torch.float32) -> bool:
+    """Whether this PyTorch has the operators, and this processor can run them in `dtype`."""
+    unit = torch.eye(2, dtype=dtype)
     try:
-        weight = _pack(torch.eye(2), 2)
-        return bool(torch.equal(_apply(torch.eye(2), weight, None, "none"), torch.eye(2)))
+        return bool(torch.equal(_apply(unit, _pack(unit, 2), None, "none"), unit))
     except (AttributeError, RuntimeError):
         return False
 
@@ -49,7 +49,7 @@ class PackedLinear(nn.Module):
         self._activation = activation
         self._dtype = dtype
         self._width = linear.out_features
-        self._packed = can_pack()
+        self._packed = can_pack(dtype)
         weight = linear.weight.detach().to(dtype)
         self._weight = _pack(weight, 1024) if self._packed else weight
         self._bias = None if linear.bias is None else linear.bias.detach().to(dtype)

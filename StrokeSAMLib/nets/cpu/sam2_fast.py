@@ -30,7 +30,7 @@ def speed_up(model: SAM2Base, dtype: torch.dtype, encoder: str = "torch", fast_l
     Raises:
         OptionError: the encoder does not work here.
     """
-    if model.device.type == "cpu" and fast_layers and can_pack():
+    if model.device.type == "cpu" and fast_layers and can_pack(dtype):
         return put_fast_modules(model, dtype, encoder)
     if encoder != "torch":
         raise OptionError(f"option 'encoder' is {encoder}, which works on a CPU with fast_layers only")

@@ -21,6 +21,12 @@ from helpers import ROOT
     ],
 )
 def test_the_memory_of_a_session_is_within_a_quarter_of_the_expected(engine, slices, precision):
+    if precision == "bfloat16":
+        torch = pytest.importorskip("torch")
+        from StrokeSAMLib.nets.cpu.onednn_linear import can_pack
+
+        if not can_pack(torch.bfloat16):
+            pytest.skip("this processor has no bfloat16, for which the memory was measured")
     probe = ROOT / "Testing" / "Python" / "support" / "memory_probe.py"
     path = os.pathsep.join(str(ROOT / folder) for folder in ("", "Testing/Data"))
     run = subprocess.run(

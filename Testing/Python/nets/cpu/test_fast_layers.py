@@ -115,10 +115,17 @@ def test_a_model_without_such_layers_stays():
 def test_a_packed_layer_works_without_the_packing_operators(activation, monkeypatch):
     plain, x = nn.Linear(6, 5), torch.randn(2, 3, 6)
     layers = [PackedLinear(plain, activation)]
-    monkeypatch.setattr(onednn_linear, "can_pack", lambda: False)
+    monkeypatch.setattr(onednn_linear, "can_pack", lambda dtype: False)
     layers.append(PackedLinear(plain, activation))
     with torch.inference_mode():
         torch.testing.assert_close(layers[0](x), layers[1](x))
+
+
+def test_a_layer_in_bfloat16_works_on_every_processor():
+    plain, x = nn.Linear(64, 5), torch.randn(3, 64)
+    with torch.inference_mode():
+        output = PackedLinear(plain, dtype=torch.bfloat16)(x)
+        torch.testing.assert_close(output.float(), plain(x), rtol=0.05, atol=0.05)
 
 
 def test_the_fast_self_prompt_gives_the_output_of_the_plain_one():

@@ -42,6 +42,7 @@ def test_a_view_that_qt_deleted_does_not_disturb_leaving_the_effect(effect, red,
     finish()
     red.deleted = True
     effect.deactivate()
+    assert effect.promptEditor is None
 
 
 def test_the_range_and_the_other_segments_stay_when_the_effect_is_chosen_again(effect, host, red, volume):
