@@ -14,6 +14,7 @@ GREY, OBJECT = 30, 70
 SIZE = (24, 96, 96)  # k, j, i
 MIDDLE = (12, 44, 52)
 SCREENSHOTS = os.environ.get("STROKESAM_SCREENSHOTS", "")
+WINDOW = (1600, 1000)
 
 
 def ball():
@@ -67,6 +68,7 @@ class SlicerCase(unittest.TestCase):
     def setUp(self):
         slicer.mrmlScene.Clear(0)
         slicer.util.selectModule("StrokeSAM")
+        slicer.util.mainWindow().resize(*WINDOW)
         slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
         # Directly after start-up the views have no size yet.
         waitFor(lambda: all(view.height > 50 for view in self.sliceViews()))

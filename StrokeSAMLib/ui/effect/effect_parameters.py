@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-_DEFAULTS = {"Tool": "box", "Engine": "random-walker", "Device": "auto", "AvoidOtherSegments": "0", "SliceRange": ""}
+# Slicer does not keep an empty parameter.
+_ALL = "all"
+_DEFAULTS = {"Tool": "box", "Engine": "random-walker", "Device": "auto", "AvoidOtherSegments": "0", "SliceRange": _ALL}
 
 
 def setDefaults(scriptedEffect: Any) -> None:
@@ -56,7 +58,7 @@ class EffectParameters:
 
     def setSliceRange(self, first: int | None, last: int | None) -> None:
         """Limit a propagation to these slices; None for no limit."""
-        self._effect.setParameter("SliceRange", "" if first is None or last is None else f"{first} {last}")
+        self._effect.setParameter("SliceRange", _ALL if first is None or last is None else f"{first} {last}")
 
     def _value(self, name: str) -> str:
         return self._effect.parameter(name) or _DEFAULTS[name]

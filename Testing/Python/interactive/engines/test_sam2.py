@@ -18,6 +18,7 @@ from StrokeSAMLib.interactive.features.encodings import Encodings
 from StrokeSAMLib.interactive.record import replay, to_document
 from StrokeSAMLib.interactive.slice_prompts import SlicePrompts
 from StrokeSAMLib.interactive.slice_stack import stack_along_axis
+from StrokeSAMLib.nets.cpu.onednn_linear import can_pack
 from StrokeSAMLib.nets.cpu.sam2_fast import lower_precision, speed_up
 from StrokeSAMLib.nets.models.sam2_model import build, configurations
 from StrokeSAMLib.phantom import head_ct
@@ -257,6 +258,9 @@ class TestAgainstThePackage:
     def test_masks_in_float32_are_identical(self, official, volume, dtype):
         assert scores_of(session_masks(volume, filled_model(dtype)), official) == [1.0] * 15
 
+    @pytest.mark.skipif(
+        not can_pack(torch.bfloat16), reason="no bfloat16 on this processor; under autocast it is the next test"
+    )
     def test_masks_in_bfloat16_are_nearly_the_same(self, official, volume):
         check_nearly_the_same(session_masks(volume, filled_model(torch.bfloat16)), official)
 

@@ -75,7 +75,7 @@ def test_the_range_ends_at_the_slice_that_a_view_shows(effect, host, red, volume
 
 def test_without_a_session_the_range_cannot_start_at_a_view(effect, host):
     click("From here")
-    assert host.parameter("SliceRange") == ""
+    assert host.parameter("SliceRange") == "all"
 
 
 def test_an_engine_for_boxes_alone_disables_the_points(effect, host):
