@@ -227,10 +227,11 @@ class EffectPanel:
         self._limited.connect("toggled(bool)", lambda checked: self._onRange())
         start = _button(_("From here"), _("Begin at the slice that is shown"), self._actions["rangeStart"])
         end = _button(_("To here"), _("End at the slice that is shown"), self._actions["rangeEnd"])
-        self._rangeText = _wrappedLabel()
+        self._rangeText = qt.QLabel()
         column = qt.QVBoxLayout()
-        column.addLayout(_row(self._limited, self._first, qt.QLabel(_("to")), self._last, start, end))
-        column.addWidget(self._rangeText)
+        column.addLayout(_row(self._limited, self._first, qt.QLabel(_("to")), self._last))
+        # A row of their own, so that the panel stays narrow.
+        column.addLayout(_row(start, end, self._rangeText))
         return column
 
     def _progressRow(self) -> Any:
