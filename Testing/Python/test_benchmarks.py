@@ -29,8 +29,8 @@ def test_aisct_sam_is_faster_than_its_plain_layers(benchmark):
         time, alike = benchmark.compare(benchmark.Work.noise(1, 4), 2, ("float32",))["float32"]
     finally:
         torch.set_num_threads(threads)
-    # The ratio is 0.4 on an idle machine.
-    assert time < 0.6
+    # The ratio is 0.4 on an idle processor with AVX-512, and 0.67 to 0.69 on one with AVX2 alone (both AMD EPYC).
+    assert time < (0.6 if torch.backends.cpu.get_cpu_capability() == "AVX512" else 0.8)
     assert alike > 0.999
 
 
