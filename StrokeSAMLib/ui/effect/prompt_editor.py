@@ -22,6 +22,7 @@ from StrokeSAMLib.ui.effect.editor_view import EditorView
 from StrokeSAMLib.ui.effect.prompt_session import EngineChoice, Engines, SessionRequest, SessionView
 from StrokeSAMLib.ui.effect.session_runner import Action, SessionRunner
 from StrokeSAMLib.ui.messages import errorMessage
+from StrokeSAMLib.ui.translation import tr as _
 
 if TYPE_CHECKING:
     from StrokeSAMLib.imaging.geometry import Patch
@@ -142,7 +143,7 @@ class PromptEditor:
         self._drop()
         self._contribution, self._document = contribution, document
         self.saved, self._firstPrompts = prompts, tuple(prompts.values())
-        self._run("Segmenting", lambda session, monitor: None)
+        self._run(_("Segmenting"), lambda session, monitor: None)
 
     def reset(self) -> None:
         """Cancel running work and close the session. The segment and its saved prompts stay."""
@@ -164,19 +165,19 @@ class PromptEditor:
         """Add a prompt that was drawn in a view with this plane (normal and direction to the right, LPS)."""
         normal, right = plane
         self._run(
-            "Segmenting", lambda session, monitor: session.session.add(prompt), {"normal": normal, "right": right}
+            _("Segmenting"), lambda session, monitor: session.session.add(prompt), {"normal": normal, "right": right}
         )
 
     def change(self, number: int, prompt: Prompt) -> None:
         """Replace prompt `number`, because it was moved."""
-        self._run("Segmenting", lambda session, monitor: session.session.change(number, prompt))
+        self._run(_("Segmenting"), lambda session, monitor: session.session.change(number, prompt))
 
     def delete(self, number: int | None = None) -> None:
         """Delete prompt `number`, or the selected one."""
         number = self.selected if number is None else number
         if number in self.prompts:
             self.selected = None
-            self._run("Segmenting", lambda session, monitor: session.session.remove(number))
+            self._run(_("Segmenting"), lambda session, monitor: session.session.remove(number))
 
     def clear(self) -> None:
         """Remove all prompts, so that the next prompt opens a new session. The segment stays."""
@@ -194,11 +195,11 @@ class PromptEditor:
 
     def undo(self) -> None:
         """Undo the last prompt or propagation."""
-        self._run("Undoing", lambda session, monitor: session.session.undo())
+        self._run(_("Undoing"), lambda session, monitor: session.session.undo())
 
     def redo(self) -> None:
         """Redo the last prompt or propagation that was undone."""
-        self._run("Redoing", lambda session, monitor: session.session.redo())
+        self._run(_("Redoing"), lambda session, monitor: session.session.redo())
 
     def refine(self) -> None:
         """Start from the segment's content. It becomes a mask prompt, and the next result replaces it."""
@@ -210,7 +211,7 @@ class PromptEditor:
         mask = segmentImage(self._target.segmentationNode, self._target.segmentId)
         contribution = self._contribution
         self._run(
-            "Starting from the segment",
+            _("Starting from the segment"),
             lambda session, monitor: session.session.add(Mask(mask)),
             onResult=lambda number: contribution.adopt(labelmap),
         )
@@ -221,18 +222,18 @@ class PromptEditor:
             return
         snapshot = SegmentsSnapshot.of(self._target.segmentationNode, segmentIds)
         self._run(
-            "Reading the other segments",
+            _("Reading the other segments"),
             lambda session, monitor: replaceAvoidedMask(session.session, snapshot.image()),
         )
 
     def propagate(self, **plan: Any) -> None:
         """Propagate (see `interactive.Session.propagate` for the settings) and write the result into the segment."""
         if not (self.prompts or self.running):
-            self._view.showMessage("Add a box or a point first.")
+            self._view.showMessage(_("Add a box or a point first."))
             return
         runner = self._runner
         self._run(
-            "Propagating",
+            _("Propagating"),
             lambda session, monitor: session.propagate(plan, monitor, runner.onSlice),
             onResult=lambda visited: self.apply(),
         )
@@ -244,9 +245,9 @@ class PromptEditor:
     def apply(self) -> None:
         """Write the preview into the segment."""
         if self.sessionView is None and not self.running:
-            self._view.showMessage("There is nothing to write yet.")
+            self._view.showMessage(_("There is nothing to write yet."))
             return
-        self._run("Writing", lambda session, monitor: session.patch(), onResult=self._write)
+        self._run(_("Writing"), lambda session, monitor: session.patch(), onResult=self._write)
 
     def _read(self, target: Target) -> None:
         """Read the prompts that are saved with the segment, and reopen their session in the background."""
@@ -273,19 +274,21 @@ class PromptEditor:
         engine.pop("weights", None)
         if id in {entry.id for entry in ENGINES}:
             self._engine = replace(self._engine, id=id, options=engine)
-            self._run("Reopening the prompts", lambda session, monitor: None)
+            self._run(_("Reopening the prompts"), lambda session, monitor: None)
             return
         self._firstPrompts = tuple(self.saved.values())
         self._view.showMessage(
-            f"The prompts were set with the engine {id}, which this version does not have. "
-            f"The next prompt segments them with {self._engine.id}."
+            _(
+                "The prompts were set with the engine {id}, which this version does not have. "
+                "The next prompt segments them with {other}."
+            ).format(id=id, other=self._engine.id)
         )
 
     def _checkTarget(self) -> bool:
         """Whether there is a target. A target that is no longer in the scene is reset."""
         target = self._target
         if target is None:
-            self._view.showMessage("Select a volume and a segment first.")
+            self._view.showMessage(_("Select a volume and a segment first."))
         elif not target.present:
             self.reset()
             self._view.showState()

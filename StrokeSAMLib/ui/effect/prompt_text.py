@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from StrokeSAMLib.interactive.engines.registry import ENGINES
 from StrokeSAMLib.ui.effect.prompt_position import sliceText
 from StrokeSAMLib.ui.messages import reasonNotReady
+from StrokeSAMLib.ui.translation import tr as _
 
 if TYPE_CHECKING:
     from StrokeSAMLib.interactive.prompts import Prompt
@@ -29,7 +30,8 @@ def engineStatus(readiness: str, sessionView: SessionView | None) -> str:
         from StrokeSAMLib.core.memory import memory_text
 
         memory = memory_text(sessionView.memory)
-        return f"Computes on {sessionView.device}; the whole volume takes about {memory}."
+        text = _("Computes on {device}; the whole volume takes about {memory}.")
+        return text.format(device=sessionView.device, memory=memory)
     reason = "" if readiness == "yes" else reasonNotReady(readiness) + "."
     return reason[:1].upper() + reason[1:]
 
@@ -39,9 +41,9 @@ def notReadyEngines() -> dict[str, str]:
     reasons = {}
     for engine in ENGINES:
         if engine.missing_packages():
-            reasons[engine.id] = "will be installed"
+            reasons[engine.id] = _("will be installed")
         elif engine.readiness() != "yes":
-            reasons[engine.id] = "needs weights"
+            reasons[engine.id] = _("needs weights")
     return reasons
 
 
@@ -54,11 +56,11 @@ def rangeText(sessionView: SessionView | None, limits: tuple[int, int] | None) -
 
 def _kind(prompt: Prompt) -> str:
     if hasattr(prompt, "first"):
-        return "Box"
+        return _("Box")
     if hasattr(prompt, "position"):
-        return "Point inside" if prompt.positive else "Point outside"
-    return "Segment at the start" if prompt.positive else "Not in another segment"
+        return _("Point inside") if prompt.positive else _("Point outside")
+    return _("Segment at the start") if prompt.positive else _("Not in another segment")
 
 
 def _place(k: int | None) -> str:
-    return "" if k is None else f", slice {k}"
+    return "" if k is None else _(", slice {k}").format(k=k)

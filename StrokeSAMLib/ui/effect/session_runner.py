@@ -16,6 +16,7 @@ from StrokeSAMLib.ui.effect.prompt_session import (
     SessionView,
 )
 from StrokeSAMLib.ui.messages import errorMessage
+from StrokeSAMLib.ui.translation import tr as _
 
 Action = Callable[[PromptSession, Monitor], Any]
 
@@ -100,7 +101,7 @@ class SessionRunner:
 
         def cancelled() -> None:
             if not self.closed:
-                self._view.showMessage("Cancelled.")
+                self._view.showMessage(_("Cancelled."))
                 self._refresh()
 
         self.running = text
