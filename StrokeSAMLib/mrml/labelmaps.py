@@ -38,8 +38,13 @@ def erase(labelmap: Labelmap, mask: Labelmap) -> None:
     operations.ModifyImage(labelmap, mask, operations.OPERATION_MASKING, None, 0.0, 0.0)
 
 
-def resampledTo(grid: Labelmap, labelmap: Labelmap) -> Labelmap:
+def resampledTo(grid: Labelmap, labelmap: Labelmap, padded: bool = False) -> Labelmap:
     """Return `labelmap` on the grid of `grid`, without interpolation.
+
+    Args:
+        grid: gives spacing, directions and, unless `padded`, the extent.
+        labelmap: the labelmap.
+        padded: keep voxels beyond the extent of `grid`.
 
     Returns:
         A new labelmap, or `labelmap` itself if its voxels already lie on the grid.
@@ -48,7 +53,7 @@ def resampledTo(grid: Labelmap, labelmap: Labelmap) -> Labelmap:
     if operations.DoGeometriesMatch(labelmap, grid):
         return labelmap
     onGrid = slicer.vtkOrientedImageData()
-    operations.ResampleOrientedImageToReferenceOrientedImage(labelmap, grid, onGrid, False, False)
+    operations.ResampleOrientedImageToReferenceOrientedImage(labelmap, grid, onGrid, False, padded)
     return onGrid
 
 

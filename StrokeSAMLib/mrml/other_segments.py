@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import slicer
 
-from StrokeSAMLib.mrml.labelmaps import Labelmap, boundingBox, fromVoxels
+from StrokeSAMLib.mrml.labelmaps import Labelmap, boundingBox, fromVoxels, resampledTo
 from StrokeSAMLib.mrml.space import voxelsOf
 from StrokeSAMLib.mrml.volumes import imageFromOriented, worldTransform
 
@@ -131,7 +131,7 @@ def _merged(masks: list[Labelmap]) -> Labelmap:
     if len(masks) == 1:
         return masks[0]
     finest = min(masks, key=lambda mask: np.prod(mask.GetSpacing()))
-    onGrid = [_onGridOf(finest, mask) for mask in masks]
+    onGrid = [resampledTo(finest, mask, padded=True) for mask in masks]
     extents = np.array([np.reshape(mask.GetExtent(), (3, 2))[::-1] for mask in onGrid])
     low, high = extents[:, :, 0].min(axis=0), extents[:, :, 1].max(axis=0)
     inside = np.zeros(high - low + 1, bool)
@@ -139,13 +139,3 @@ def _merged(masks: list[Labelmap]) -> Labelmap:
         box = tuple(slice(first, last + 1) for first, last in extent - low[:, None])
         inside[box] |= voxelsOf(mask) > 0
     return fromVoxels(inside, low - finest.GetExtent()[::2][::-1], finest)
-
-
-def _onGridOf(grid: Labelmap, mask: Labelmap) -> Labelmap:
-    """`mask` on the grid of `grid`, without loss of voxels beyond the extent of `grid`."""
-    operations = slicer.vtkOrientedImageDataResample
-    if operations.DoGeometriesMatch(mask, grid):
-        return mask
-    onGrid = slicer.vtkOrientedImageData()
-    operations.ResampleOrientedImageToReferenceOrientedImage(mask, grid, onGrid, False, True)
-    return onGrid
