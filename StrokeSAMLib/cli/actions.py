@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from StrokeSAMLib.core.errors import InputError, StrokeSAMError
 from StrokeSAMLib.core.files import is_file
 from StrokeSAMLib.core.monitor import Monitor
-from StrokeSAMLib.io.reading import read_image
+from StrokeSAMLib.io.reading import read_scan
 from StrokeSAMLib.io.writing import check_image_output, check_output, write_image
 
 if TYPE_CHECKING:
@@ -67,13 +67,15 @@ def segment(
     chosen.check_inputs(files)
     chosen.build_options(options)
     # An ADC map has NaN where nothing was measured; in any other image NaN is damage.
-    images = {key: read_image(path, finite=key != "adc") for key, path in files.items()}
+    scans = {key: read_scan(path, key, finite=key != "adc") for key, path in files.items()}
+    images = {key: scan.image for key, scan in scans.items()}
     outputs.check(files)
     try:
         result = chosen.run(images, options, monitor)
     except InputError as error:
         raise error.with_names(files) from None
-    result = result.with_warning(note) if note else result
+    notes = [f"{key}: {line}" for key, scan in scans.items() for line in scan.notes]
+    result = result.with_warnings(*([note] if note else []), *notes)
     write_outputs(result, outputs, files)
     return result
 
@@ -123,7 +125,7 @@ def prompt(volume: Path, prompts_file: Path, output: Path, plan: PromptPlan, mon
     from StrokeSAMLib.interactive.slice_prompts import drawn_axis
 
     prompts = read_prompts(prompts_file)
-    image = read_image(volume)
+    image = _read_volume(volume, monitor)
     record = record_path(output)
     _check_outputs(output, record, [volume, prompts_file])
     axis = drawn_axis(prompts, image) if plan.axis is None else plan.axis
@@ -142,6 +144,14 @@ def prompt(volume: Path, prompts_file: Path, output: Path, plan: PromptPlan, mon
     return session
 
 
+def _read_volume(path: Path, monitor: Monitor) -> sitk.Image:
+    """Read the volume of an interactive session; the notes of the reading go to the monitor."""
+    scan = read_scan(path)
+    for note in scan.notes:
+        monitor.step(0.0, f"note: {note}", is_note=True)
+    return scan.image
+
+
 def _add(session: Session, prompt: Prompt, name: str) -> None:
     """Add a prompt; an error names it `name`."""
     try:
@@ -156,7 +166,7 @@ def replay(record: Path, volume: Path, output: Path, weights: Path | None, devic
     from StrokeSAMLib.interactive.record import replay as replay_document
 
     session_document = read_document(record)
-    image = read_image(volume)
+    image = _read_volume(volume, monitor)
     new_record = record_path(output)
     _check_outputs(output, new_record, [volume, record])
     try:

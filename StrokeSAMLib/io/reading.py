@@ -13,15 +13,23 @@ from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.core.files import is_folder
 from StrokeSAMLib.io.file_checks import check_file
 from StrokeSAMLib.io.native_stderr import native_stderr_silenced
+from StrokeSAMLib.io.scan import Scan
 
 
 def read_image(path: Path, finite: bool = True) -> sitk.Image:
+    """The image of `read_scan`, without its notes."""
+    return read_scan(path, finite=finite).image
+
+
+def read_scan(path: Path, wanted: str = "", finite: bool = True) -> Scan:
     """Read a 3-D scalar image: a NIfTI, NRRD or MetaImage file, or the folder of a DICOM series.
 
     The pixel type is the file's own. A fourth axis of length 1 is dropped.
 
     Args:
         path: the file or folder.
+        wanted: the input that the image is read for ("ncct", "dwi", "adc", "b0", …); it chooses among the volumes of a
+            DICOM folder. Empty for any image.
         finite: refuse a NIfTI with NaN or infinite voxels, which ITK would silently turn into zeros.
 
     Raises:
@@ -31,7 +39,11 @@ def read_image(path: Path, finite: bool = True) -> sitk.Image:
     if is_folder(path):
         from StrokeSAMLib.io.dicom.series import read_series  # pydicom is slow to import
 
-        return read_series(path)
+        return Scan(read_series(path))
+    return Scan(_read_file(path, finite))
+
+
+def _read_file(path: Path, finite: bool) -> sitk.Image:
     check_file(path, finite)
     image = _read(path)
     if image.GetDimension() == 4 and image.GetSize()[3] == 1:

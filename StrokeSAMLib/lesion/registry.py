@@ -268,4 +268,4 @@ def segment(
     """
     chosen, why = choose_method(method, inputs)
     result = chosen.run(inputs, options, Monitor(progress, cancel))
-    return result.with_warning(why) if why else result
+    return result.with_warnings(why) if why else result

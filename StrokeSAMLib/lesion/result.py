@@ -35,9 +35,9 @@ class LesionResult:
     images: dict[str, sitk.Image]
     warnings: tuple[str, ...] = field(default=())
 
-    def with_warning(self, line: str) -> LesionResult:
-        """The same result with one more warning, before the others."""
-        return replace(self, warnings=(line, *self.warnings))
+    def with_warnings(self, *lines: str) -> LesionResult:
+        """The same result with more warnings, before the others."""
+        return replace(self, warnings=(*lines, *self.warnings))
 
 
 def no_lesion_warning(mask: sitk.Image) -> list[str]:
