@@ -7,6 +7,7 @@ way. The downward direction starts there too; without the upward one it starts a
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from StrokeSAMLib.core.errors import InputError, OptionError
 from StrokeSAMLib.imaging.overlap import dice
 from StrokeSAMLib.interactive.engines.base import MemoryBank, Prediction, PropagationContext, TrackingEngine
 from StrokeSAMLib.interactive.features.encodings import Encodings
+from StrokeSAMLib.interactive.object_end import ObjectEnd, Rejected
 from StrokeSAMLib.interactive.session_state import EMPTY
 
 DIRECTIONS = ("up", "down", "both")
@@ -39,6 +41,8 @@ class PropagationPlan:
         first, last: range of slices; slices outside it are left as they are; None is the end of the stack.
         stop_after: number of empty slices in a row that ends a direction; 0 never ends it. A part of the object
             beyond them is missed.
+        find_end: in propagation by box, leave slices empty whose mask shows another object (see `object_end`). The
+            published procedures of LiteMedSAM and SAM do not; neither does a propagation that never ends.
         resume: after a correction, propagate from the corrected slices only, until the masks agree with the previous
             ones; the other slices stay as they are.
     """
@@ -48,6 +52,7 @@ class PropagationPlan:
     first: int | None = None
     last: int | None = None
     stop_after: int = 2
+    find_end: bool = True
     resume: bool = True
 
     def __post_init__(self) -> None:
@@ -127,14 +132,18 @@ class _Propagation:
         self._prompted = prompted
         self._policy = plan.policy or ("memory" if encodings.engine.tracks else "box")
         self._stop_after = plan.stop_after
+        self._find_end = plan.find_end and plan.stop_after > 0
         self._allowed = allowed
         self._shape = encodings.stack.shape
 
     def chain(self, start: int, step: int) -> Iterator[Step]:
         """Predict outward from slice `start`, past the prompted slices, until the range or the object ends."""
-        advance = _POLICIES[self._policy](self._encodings, self._prompted, start, step < 0)
+        return self._along(self._slices_beyond(start, step), start, step)
+
+    def _along(self, slices: range, start: int, step: int) -> Iterator[Step]:
+        advance = self._advance(start, step < 0)
         prompted_beyond, empty = self._prompted_beyond(start, step), 0
-        for k in self._slices_beyond(start, step):
+        for k in slices:
             prompted_beyond.discard(k)
             prediction = advance(k)
             empty = empty + 1 if self._is_empty(prediction) else 0
@@ -146,12 +155,14 @@ class _Propagation:
     def corrected_chain(self, start: int, step: int, previous: Mapping[int, Prediction]) -> Iterator[Step]:
         """Run `chain` from a corrected slice, until a few masks in a row agree with the `previous` ones.
 
-        Where the object ends earlier than before, the previous masks beyond its end are emptied.
+        The chain ends before the next prompted slice: the slices beyond follow from the prompts there. Where the object
+        ends earlier than before, the previous masks beyond its end are emptied.
         """
         if self._policy == "box" and self._is_empty(self._prompted[start]) and self._prompted_beyond(start, step):
             return  # the object ends at this slice, but other prompts may lead to it beyond
+        slices = self._slices_to_next_prompt(start, step)
         agreeing, visited, prediction = 0, set(), None
-        for k, prediction in self.chain(start, step):
+        for k, prediction in self._along(slices, start, step):
             yield k, prediction
             visited.add(k)
             before = previous.get(k)
@@ -159,11 +170,24 @@ class _Propagation:
             if agreeing >= _AGREE_SLICES:
                 return
         if prediction is not None and self._is_empty(prediction):
-            outdated = (k for k in self._slices_beyond(start, step) if k in previous and k not in self._prompted)
-            yield from ((k, prediction) for k in outdated if k not in visited)
+            yield from ((k, prediction) for k in slices if k in previous and k not in visited)
+
+    def _advance(self, start: int, backwards: bool) -> Advance:
+        if self._policy == "memory":
+            return _by_memory(self._encodings, self._prompted, backwards)
+        return _by_box(self._encodings, self._prompted, start, self._end)
+
+    @functools.cached_property
+    def _end(self) -> ObjectEnd | None:
+        return ObjectEnd(self._encodings.stack, self._prompted) if self._find_end else None
 
     def _slices_beyond(self, start: int, step: int) -> range:
         return range(start + step, self._allowed.stop if step > 0 else self._allowed.start - 1, step)
+
+    def _slices_to_next_prompt(self, start: int, step: int) -> range:
+        slices = self._slices_beyond(start, step)
+        count = next((n for n, k in enumerate(slices) if k in self._prompted), len(slices))
+        return slices[:count]
 
     def _prompted_beyond(self, start: int, step: int) -> set[int]:
         return {k for k in self._prompted if (k - start) * step > 0}
@@ -175,8 +199,8 @@ class _Propagation:
         return dice(first.mask(self._shape), second.mask(self._shape)) >= _AGREE_DICE
 
 
-def _by_box(encodings: Encodings, prompted: Mapping[int, Prediction], start: int, backwards: bool) -> Advance:
-    """Predict each slice from the last one before it that was not empty."""
+def _by_box(encodings: Encodings, prompted: Mapping[int, Prediction], start: int, end: ObjectEnd | None) -> Advance:
+    """Predict each slice from the last one before it that was not empty; reject masks beyond the object's `end`."""
     engine, shape = encodings.engine, encodings.stack.shape
     last = prompted[start]
 
@@ -187,6 +211,8 @@ def _by_box(encodings: Encodings, prompted: Mapping[int, Prediction], start: int
             if not last.mask(shape).any():
                 return last
             prediction = encodings.with_features(k, lambda features: engine.follow(features, last, shape))
+            if end is not None and end.is_beyond(k, prediction, last):
+                return Rejected(prediction)
         if k in prompted or prediction.mask(shape).any():
             last = prediction
         return prediction
@@ -194,7 +220,7 @@ def _by_box(encodings: Encodings, prompted: Mapping[int, Prediction], start: int
     return advance
 
 
-def _by_memory(encodings: Encodings, prompted: Mapping[int, Prediction], start: int, backwards: bool) -> Advance:
+def _by_memory(encodings: Encodings, prompted: Mapping[int, Prediction], backwards: bool) -> Advance:
     """Predict each slice from the memory of the prompted slices and of the slices before it."""
     if not encodings.engine.tracks:
         raise OptionError(f"engine {encodings.engine.id} has no memory: propagate by box")
@@ -211,9 +237,6 @@ def _by_memory(encodings: Encodings, prompted: Mapping[int, Prediction], start: 
         return bank.tracked[k]
 
     return advance
-
-
-_POLICIES = {"memory": _by_memory, "box": _by_box}
 
 
 def _interleave(chains: list[Iterator[Step]]) -> Iterator[Step]:

@@ -159,6 +159,9 @@ def _action_to_json(action: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _action_from_json(action: Mapping[str, Any]) -> dict[str, Any]:
+    if "plan" in action:
+        # Records of version 0.1 have no `find_end`: their propagation did not look for the object's end.
+        return {**action, "plan": {"find_end": False, **action["plan"]}}
     return {**action, "prompt": _prompt_from_json(action["prompt"])} if "prompt" in action else dict(action)
 
 

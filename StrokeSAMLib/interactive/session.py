@@ -19,6 +19,7 @@ from StrokeSAMLib.interactive.engines.base import Engine, MemoryBank, Prediction
 from StrokeSAMLib.interactive.engines.registry import load_engine
 from StrokeSAMLib.interactive.features.cache import FeatureCache
 from StrokeSAMLib.interactive.features.encodings import Encodings
+from StrokeSAMLib.interactive.object_end import engine_prediction
 from StrokeSAMLib.interactive.prompts import Box, Mask, Point, Prompt
 from StrokeSAMLib.interactive.propagation import PropagationPlan, can_resume, propagate
 from StrokeSAMLib.interactive.session_state import History, SessionState
@@ -309,7 +310,8 @@ class Session:
         if not cumulative:
             return None
         state, engine = self._state, self.encodings.engine
-        tracked = prediction = state.tracked.get(k)
+        tracked = state.tracked.get(k)
+        prediction = engine_prediction(tracked)
         if added and k in state.prompted:
             cumulative, prediction = cumulative[-1:], state.prompted[k]
         context = self._context(k) if tracked is not None and engine.tracks else None

@@ -95,10 +95,11 @@ def _from_array(embedding: np.ndarray, frame: Frame) -> SamFeatures:
 
 @dataclass(eq=False)
 class SamPrediction:
-    """A prediction: logits of the network, (1, 1, row, column)."""
+    """A prediction: logits of the network, (1, 1, row, column), and its own estimate of their mask's IoU."""
 
     logits: torch.Tensor
     frame: Frame
+    quality: float | None = None
     _mask: PackedMask | None = field(default=None, repr=False)
 
     def mask(self, shape: tuple[int, int]) -> np.ndarray:
@@ -189,7 +190,7 @@ class SamEngine:
         previous_logits = previous.logits.to(device) if previous is not None else None
         logits, quality = self.model.masks(features.embedding, points, box, previous_logits, multimask)
         best = int(quality[0].argmax())
-        return SamPrediction(logits[:, best : best + 1], frame)
+        return SamPrediction(logits[:, best : best + 1], frame, float(quality[0, best]))
 
     def follow(self, features: SamFeatures, neighbour: SamPrediction, shape: tuple[int, int]) -> SamPrediction:
         """See `Engine.follow`."""

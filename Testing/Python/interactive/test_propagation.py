@@ -14,6 +14,16 @@ from StrokeSAMLib.interactive.features.encodings import Encodings
 from StrokeSAMLib.interactive.slice_stack import stack_along_axis
 
 
+def two_objects(engine):
+    """A session with a box on an object of grey level 160, which another one of 110 continues from slice 8."""
+    volume = np.full((COUNT, 40, 50), 20, np.uint8)
+    volume[:8, 10:20, 15:25] = 160
+    volume[8:, 10:20, 15:25] = 110
+    session = Session.on(Encodings(engine, stack_along_axis(sitk.GetImageFromArray(volume), 2)))
+    session.add(Box((12.0, 8.0, 4.0), (28.0, 22.0, 4.0)))
+    return session
+
+
 class TestPropagation:
     def test_it_covers_the_object_and_nothing_beyond(self, session, box):
         session.add(box())
@@ -94,6 +104,19 @@ class TestPropagation:
         session.add(Box((2, 2, 0), (10, 10, 0)))
         assert session.propagate() == 0 and voxels(session).sum() == 81
 
+    def test_it_ends_where_the_masks_show_another_object(self, engine):
+        session = two_objects(engine)
+        session.propagate(find_end=False)
+        assert voxels(session).any(axis=(1, 2)).all()
+        session.propagate(resume=False)
+        assert np.flatnonzero(voxels(session).any(axis=(1, 2))).tolist() == list(range(8))
+
+    def test_a_click_beyond_the_found_end_continues_the_rejected_mask(self, engine):
+        session = two_objects(engine)
+        session.propagate()
+        session.add(Point((20.0, 15.0, 8.0)))
+        assert session.slice_mask(8)[10:20, 15:25].all()
+
     def test_two_thousand_slices(self, engine):
         volume = np.full((2000, 16, 16), 20, np.uint8)
         volume[:, 4:12, 4:12] = 200
@@ -126,6 +149,17 @@ class TestCorrections:
         assert sorted(visited) == [0, 1, 2, 4, 5, 6]
         session.propagate(resume=False, on_slice=lambda k, mask: visited.append(k))
         assert voxels(session)[OBJECT, 10:30, 15:40].all()
+
+    def test_a_correction_changes_nothing_beyond_the_next_prompted_slice(self, session, box, at):
+        session.add(box(3))
+        session.add(box(6))
+        session.propagate()
+        before = voxels(session)
+        session.add(Point(at(20, 20, 4), positive=False))
+        visited = []
+        session.propagate(on_slice=lambda k, mask: visited.append(k))
+        assert visited == [5] and not session.slice_mask(5)[20, 20]
+        assert (voxels(session)[6:] == before[6:]).all() and (voxels(session)[:4] == before[:4]).all()
 
     def test_previous_masks_beyond_the_objects_new_end_are_emptied(self, engine):
         volume = np.full((COUNT, 40, 50), 20, np.uint8)
