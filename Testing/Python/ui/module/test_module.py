@@ -8,53 +8,15 @@ from pathlib import Path
 import pytest
 from fake_qt import fake_class, run_single_shots
 from fake_widgets import make_widget
-from helpers import ROOT
+from module_file import import_module_file
 
 slicer = pytest.importorskip("slicer")
-
-
-class ParameterNode:
-    """The parts of a class wrapped by `parameterNodeWrapper` that the module uses."""
-
-    def __init__(self, node):
-        vars(self).update(node=node, connected=0)
-        for name in type(self).__annotations__:
-            node.values.setdefault(name, getattr(type(self), f"default_{name}", None))
-
-    def __getattr__(self, name):
-        return self.node.values[name]
-
-    def __setattr__(self, name, value):
-        changed, self.node.values[name] = self.node.values[name] != value, value
-        if changed:
-            self.node.node.Modified()
-
-    def connectGui(self, ui):
-        vars(self)["connected"] += 1
-        return self.connected
-
-    def disconnectGui(self, tag):
-        vars(self)["connected"] -= 1
-
-    def AddObserver(self, *arguments):
-        return self.node.node.AddObserver(*arguments)
-
-    def RemoveObserver(self, tag):
-        self.node.node.RemoveObserver(tag)
-
-
-def wrap(cls):
-    names = cls.__annotations__
-    defaults = {f"default_{name}": getattr(cls, name, None) for name in names}
-    return type(cls.__name__, (ParameterNode,), {"__annotations__": names, **defaults})
 
 
 @pytest.fixture
 def module(qt, ui, scene, store, monkeypatch):
     """The module's widget before `setup`."""
-    base = types.ModuleType("slicer.ScriptedLoadableModule")
-    for name in ("", "Logic", "Widget", "Test"):
-        setattr(base, f"ScriptedLoadableModule{name}", type(name, (), {"__init__": lambda self, parent=None: None}))
+    StrokeSAM, base = import_module_file(monkeypatch)
     nodes = {}
 
     def parameter_node(logic):
@@ -65,10 +27,6 @@ def module(qt, ui, scene, store, monkeypatch):
     base.ScriptedLoadableModuleWidget.setup = lambda self: None
     base.ScriptedLoadableModuleWidget.resourcePath = lambda self, name: name
     base.ScriptedLoadableModuleWidget.onReload = lambda self: self.reloads.append(list(sys.modules))
-    wrapper = types.ModuleType("slicer.parameterNodeWrapper")
-    wrapper.parameterNodeWrapper, wrapper.Choice = wrap, tuple
-    for fake in (base, wrapper):
-        monkeypatch.setitem(sys.modules, fake.__name__, fake)
     selection = slicer.vtkMRMLSelectionNode()
     slicer.app.applicationLogic = lambda: types.SimpleNamespace(GetSelectionNode=lambda: selection)
     for name, value in (
@@ -76,10 +34,6 @@ def module(qt, ui, scene, store, monkeypatch):
         ("childWidgetVariables", lambda widget: ui),
     ):
         monkeypatch.setattr(slicer.util, name, value, raising=False)
-    monkeypatch.syspath_prepend(str(ROOT / "StrokeSAM"))
-    monkeypatch.delitem(sys.modules, "StrokeSAM", raising=False)
-    import StrokeSAM
-
     observer = scene.AddObserver(scene.StartCloseEvent, lambda caller, event: nodes.clear())
     widget = StrokeSAM.StrokeSAMWidget()
     widget.layout, widget.parent = fake_class("QVBoxLayout")(), types.SimpleNamespace(isEntered=True)
@@ -88,7 +42,6 @@ def module(qt, ui, scene, store, monkeypatch):
     widget.cleanup()
     scene.RemoveObserver(observer)  # VTK's wrapping crashes if the observer outlives its scene
     nodes.clear()
-    sys.modules.pop("StrokeSAM", None)
 
 
 def test_the_volume_that_is_shown_is_the_first_input(module, ui, scene):
