@@ -56,9 +56,10 @@ def otherSegments(segmentationNode: slicer.vtkMRMLSegmentationNode, segmentId: s
 
 @dataclass(frozen=True, eq=False)
 class SegmentsSnapshot:
-    """The voxels of some segments at one moment.
+    """Some segments, whose voxels are read later.
 
-    It is taken on the main thread, which is fast, and converted to an image on any thread.
+    It is taken on the main thread, which is fast because no voxels are copied, and converted to an image on any thread.
+    The voxels are those of one moment between the two: `otherSegments` tells whether a segment has changed since.
     """
 
     _layers: tuple[tuple[Labelmap, frozenset[int]], ...]  # each with the labels of the segments
@@ -73,15 +74,15 @@ class SegmentsSnapshot:
             layer = None if segment is None else _layerOf(segment)
             if segment is not None and layer is not None:
                 layers.setdefault(layer, set()).add(segment.GetLabelValue())
-        copies = tuple((_copy(layer), frozenset(labels)) for layer, labels in layers.items())
-        return cls(copies, worldTransform(segmentationNode))
+        references = tuple((_reference(layer), frozenset(labels)) for layer, labels in layers.items())
+        return cls(references, worldTransform(segmentationNode))
 
     def image(self) -> sitk.Image | None:
         """All segments as one image in world coordinates (LPS), UInt8, cropped to their voxels; None if all are empty.
 
         Layers on different grids are resampled to the finest of these grids, without interpolation.
         """
-        masks = [mask for layer, labels in self._layers if (mask := _maskOf(layer, labels)) is not None]
+        masks = [mask for layer, labels in self._layers if (mask := _maskOf(_copy(layer), labels)) is not None]
         if not masks:
             return None
         merged = _merged(masks)
@@ -96,8 +97,19 @@ def _layerOf(segment: slicer.vtkSegment) -> Labelmap | None:
     return layer if layer is not None and layer.GetNumberOfPoints() else None
 
 
+def _reference(layer: Labelmap) -> Labelmap:
+    """A labelmap that shares the voxels of `layer`. They outlive the layer, and VTK does not resize them meanwhile."""
+    reference = slicer.vtkOrientedImageData()
+    reference.ShallowCopy(layer)
+    return reference
+
+
 def _copy(layer: Labelmap) -> Labelmap:
-    """A copy with voxels of its own, because Slicer writes segments into the voxels of a layer in place."""
+    """A copy with voxels of its own.
+
+    Slicer writes segments into the voxels of a layer in place, on the main thread and holding Python's lock. VTK's copy
+    holds the lock, too, so it never has a half-written segment. NumPy would release it.
+    """
     copy = slicer.vtkOrientedImageData()
     copy.DeepCopy(layer)
     return copy
