@@ -1,10 +1,11 @@
-"""Texts of the library rewritten for users of Slicer: RAS, no `strokesam` command, no hashes."""
+"""Texts of the library rewritten for users of Slicer: RAS, no `strokesam` command, no hashes, Slicer's language."""
 
 from __future__ import annotations
 
 import re
 
 from StrokeSAMLib.core.errors import StrokeSAMError
+from StrokeSAMLib.ui.translation import trLibrary
 
 _COMMAND = r"strokesam weights (?:fetch|import) [\w.-]+(?: FILE)?(?:, or --weights FILE)?"
 _WEIGHTS_HINT = "see section Weights"
@@ -52,7 +53,7 @@ def errorMessage(error: BaseException, replacement: str = _WEIGHTS_HINT) -> str:
     text = str(error)
     for pattern, words in _REWORDED:
         text = re.sub(pattern, words, text)
-    return replaceCommands(_LPS.sub(_inRas, text), replacement)
+    return trLibrary(replaceCommands(_LPS.sub(_inRas, text), replacement))
 
 
 def _inRas(match: re.Match[str]) -> str:

@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 
 from StrokeSAMLib.interactive.engines.registry import ENGINES, EngineEntry
 from StrokeSAMLib.ui.resources import TOOL_ICONS, icon
+from StrokeSAMLib.ui.translation import trLibrary
 
 _TOOLS = (
     ("box", _("Box"), _("Drag a box around the object (key X in a slice view)")),
@@ -110,7 +111,8 @@ class EffectPanel:
         """Mark the engines that are not ready in the list; `notReady` has the reasons by id."""
         for n, entry in enumerate(ENGINES):
             reason = notReady.get(entry.id)
-            self._engine.setItemText(n, f"{entry.title} – {reason}" if reason else entry.title)
+            title = trLibrary(entry.title)
+            self._engine.setItemText(n, f"{title} – {reason}" if reason else title)
 
     def showAvoid(self, avoid: bool) -> None:
         """Show whether the object is kept out of the other segments."""
@@ -140,7 +142,7 @@ class EffectPanel:
         """Show the progress, 0…1."""
         self._progress.setRange(0, 100)
         self._progress.setValue(round(fraction * 100))
-        self._progress.setFormat(f"{text} (%p %)")
+        self._progress.setFormat(f"{trLibrary(text)} (%p %)")
 
     def showMessage(self, text: str) -> None:
         """Show an error or a note; empty text for none."""
@@ -169,7 +171,7 @@ class EffectPanel:
         self._engine = qt.QComboBox()
         self._engine.setToolTip(_("Algorithm that segments the object. The random walker needs no weights."))
         for entry in ENGINES:
-            self._engine.addItem(entry.title)
+            self._engine.addItem(trLibrary(entry.title))
         self._engine.connect("currentIndexChanged(int)", self._onEngine)
         self._weights = _button("", _("Open the weights of the network"), lambda: self._actions["weights"]())
         for widget in (qt.QLabel(_("Engine:")), self._engine):

@@ -16,6 +16,7 @@ from StrokeSAMLib.ui.module.option_rows import OptionRow
 from StrokeSAMLib.ui.module.OptionTable import OptionTable
 from StrokeSAMLib.ui.module.wait_cursor import waitCursor
 from StrokeSAMLib.ui.polling import Polling
+from StrokeSAMLib.ui.translation import trLibrary
 
 INPUT_KEYS = ("ncct", "dwi", "adc", "b0")
 
@@ -63,7 +64,7 @@ class LesionWidget:
         self._filling = True
         ui.methodComboBox.setCurrentIndex(ui.methodComboBox.findData(method.id))
         self._filling = False
-        ui.summaryLabel.setText(method.summary)
+        ui.summaryLabel.setText(trLibrary(method.summary))
         for key in INPUT_KEYS:
             getattr(ui, f"{key}Selector").setVisible(key in keys)
             getattr(ui, f"{key}Label").setVisible(key in keys)
@@ -86,7 +87,7 @@ class LesionWidget:
 
     def showProgress(self, fraction: float, text: str) -> None:
         self._ui.progressBar.setValue(round(fraction * 100))
-        self._ui.progressBar.setFormat(f"{text} (%p %)")
+        self._ui.progressBar.setFormat(f"{trLibrary(text)} (%p %)")
 
     def showResult(self, rows: list[tuple[str, str]], picture: Path | None) -> None:
         table = self._ui.resultTable

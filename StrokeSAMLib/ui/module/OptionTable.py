@@ -44,7 +44,7 @@ class OptionTable:
 
 def _item(text: str, row: OptionRow, editable: bool) -> Any:
     item = qt.QTableWidgetItem(text)
-    item.setToolTip(row.help)
+    item.setToolTip(row.toolTip)
     flags = qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable
     item.setFlags(flags | qt.Qt.ItemIsEditable if editable else flags)
     if row.value != row.default:

@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 
 from StrokeSAMLib.ui.module.weights_panel import Actions, Row, WeightsPanel
 from StrokeSAMLib.ui.polling import Polling
+from StrokeSAMLib.ui.translation import trLibrary
 from StrokeSAMLib.weights.catalogue import Entry
 
 
@@ -90,7 +91,7 @@ class WeightsWidget:
 
     def showProgress(self, fraction: float, text: str) -> None:
         self._ui.weightsProgressBar.setValue(round(fraction * 100))
-        self._ui.weightsProgressBar.setFormat(f"{text} (%p %)")
+        self._ui.weightsProgressBar.setFormat(f"{trLibrary(text)} (%p %)")
 
     def showMessage(self, text: str) -> None:
         self._ui.weightsMessageLabel.setText(text)

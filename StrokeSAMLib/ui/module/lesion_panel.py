@@ -19,6 +19,7 @@ from StrokeSAMLib.ui.module.lesion_state import LesionPanelState, inputsOf, opti
 from StrokeSAMLib.ui.module.lesion_work import Outcome, measurementRows, segmentAndReport
 from StrokeSAMLib.ui.module.option_rows import OptionRow, describeOptions, withValues
 from StrokeSAMLib.ui.translation import tr as _
+from StrokeSAMLib.ui.translation import trLibrary
 
 _DEVICE = "device"
 # Only methods for the brain, because the segment gets the terminology code of a brain lesion.
@@ -309,8 +310,8 @@ class LesionPanel:
             return _("The scene is being closed")
         method = self._method
         if method.readiness() != "yes" and not method.missing_packages():  # Apply installs missing packages
-            return f"{method.title}: {_notReadyText(method)}"
-        titles = {entry.key: entry.title for entry in method.inputs}
+            return f"{trLibrary(method.title)}: {_notReadyText(method)}"
+        titles = {entry.key: trLibrary(entry.title) for entry in method.inputs}
         nodes = inputsOf(self._state, _keys(method))
         for keys in method.needs:
             if not any(key in nodes for key in keys):
@@ -387,4 +388,5 @@ def _notReadyText(method: Method) -> str:
 
 
 def _listText(method: Method) -> str:
-    return method.title if method.readiness() == "yes" else f"{method.title} – {_notReadyText(method)}"
+    title = trLibrary(method.title)
+    return title if method.readiness() == "yes" else f"{title} – {_notReadyText(method)}"

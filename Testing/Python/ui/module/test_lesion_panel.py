@@ -104,7 +104,7 @@ class TestOptions:
         (rows,) = panel.view.last("showOptions")
         assert {row.name for row in rows} == {row[0] for row in _described("asymmetry")}
         row = next(row for row in rows if row.unit == "HU")
-        assert row.value == row.default and f"default {row.default}" in row.help
+        assert row.value == row.default and f"default {row.default}" in row.toolTip
 
     def test_a_value_is_saved_with_the_scene_and_passed_to_the_method(self, panel):
         panel.setMethod("diffusion")
