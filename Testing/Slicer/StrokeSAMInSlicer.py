@@ -1,9 +1,8 @@
-"""Tests inside a real Slicer, with its Qt, views and Segment Editor; and the screenshots of the documentation.
+"""Tests inside a real Slicer, with its Qt, views and Segment Editor.
 
     Slicer --testing --no-splash --additional-module-paths StrokeSAM --python-script Testing/Slicer/StrokeSAMInSlicer.py
 
-The environment variable STROKESAM_SCREENSHOTS names a folder for the screenshots, and STROKESAM_ONLY a part of the
-names of the tests to run. Exit status 0: all passed.
+The environment variable STROKESAM_ONLY names a part of the names of the tests to run. Exit status 0: all passed.
 """
 
 import os
@@ -15,15 +14,19 @@ import slicer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from docs_tests import DocsTests
 from effect_tests import EffectTests
 from module_tests import ModuleTests
+from speed_tests import SpeedTests
+
+CASES = (ModuleTests, EffectTests, DocsTests, SpeedTests)
 
 
 def suite():
     loader = unittest.TestLoader()
     if os.environ.get("STROKESAM_ONLY"):
         loader.testNamePatterns = [f"*{os.environ['STROKESAM_ONLY']}*"]
-    return unittest.TestSuite(map(loader.loadTestsFromTestCase, (ModuleTests, EffectTests)))
+    return unittest.TestSuite(map(loader.loadTestsFromTestCase, CASES))
 
 
 if __name__ == "__main__":

@@ -66,12 +66,10 @@ class EffectTests(SlicerCase):
                     )
                 self.drawBox(volumeNode)
                 self.idle()
-                self.takeScreenshot("effect")
                 self.assertFalse(self.written(segmentationNode, volumeNode).any())
                 self.prompts.propagate()
                 longest = self.idle()
                 self.assertGreater(dice(self.written(segmentationNode, volumeNode), ball()), 0.8)
-                self.takeScreenshot("propagated")
                 print(f"longest time without handling events: {longest * 1000:.0f} ms")
 
     def test_a_point_in_an_oblique_view(self):
@@ -232,7 +230,6 @@ class EffectTests(SlicerCase):
             self.openEffect(volumeNode)
             self.drawBox(volumeNode)
             self.idle()
-            self.takeScreenshot("dark")
         finally:
             slicer.app.setStyle("Light Slicer")
         self.assertTrue(self.prompts.sessionView.outlines)

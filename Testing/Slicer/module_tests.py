@@ -11,10 +11,7 @@ from slicer_case import SlicerCase, waitFor
 class ModuleTests(SlicerCase):
     def test_the_module_segments_its_sample(self):
         """The result is shown, and the window keeps its width."""
-        import SampleData
-
-        volumeNode = SampleData.SampleDataLogic().downloadSample("StrokeHeadCT")
-        slicer.app.processEvents()
+        volumeNode = self.loadSample()
         self.assertEqual(volumeNode.GetDisplayNode().GetWindow(), 80)
         window = slicer.util.mainWindow()
         ui = self.segmentInModule(ncct=volumeNode)
@@ -25,7 +22,6 @@ class ModuleTests(SlicerCase):
         end = time.monotonic() + 3
         waitFor(lambda: widths.append(window.width) or time.monotonic() > end)
         self.assertEqual(len(set(widths)), 1, f"the window grew from {widths[0]} to {widths[-1]} pixels")
-        self.takeScreenshot("module")
         # The result of one volume is never shown beside the name of another.
         slicer.util.getModuleWidget("StrokeSAM")._parameterNode.ncct = self.makeVolume()
         slicer.app.processEvents()

@@ -1,9 +1,7 @@
-"""The base of the tests inside Slicer: a phantom, the effect, views, mouse, keys and screenshots."""
+"""The base of the tests inside Slicer: a phantom, the effect, views, mouse and keys."""
 
-import os
 import time
 import unittest
-from pathlib import Path
 
 import numpy as np
 import qt
@@ -13,7 +11,6 @@ import vtk
 GREY, OBJECT = 30, 70
 SIZE = (24, 96, 96)  # k, j, i
 MIDDLE = (12, 44, 52)
-SCREENSHOTS = os.environ.get("STROKESAM_SCREENSHOTS", "")
 WINDOW = (1600, 1000)
 
 
@@ -104,20 +101,32 @@ class SlicerCase(unittest.TestCase):
         waitFor(lambda: not panel.busy, seconds=180)
         return widget.ui
 
+    def loadSample(self):
+        """Load the module's sample volume."""
+        import SampleData
+
+        node = SampleData.SampleDataLogic().downloadSample("StrokeHeadCT")
+        slicer.app.processEvents()
+        return node
+
     def makeVolume(self, transformed=False):
         noise = np.random.default_rng(0).normal(0, 3, SIZE)
         values = np.where(ball(), OBJECT, GREY).astype(np.int16) + noise.astype(np.int16)
         node = slicer.util.addVolumeFromArray(values, name="Phantom")
         node.SetSpacing(1.0, 1.0, 2.0)
         if transformed:
-            transform = vtk.vtkTransform()
-            transform.RotateZ(20)
-            transform.Translate(15, -10, 8)
-            parent = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
-            parent.SetMatrixTransformToParent(transform.GetMatrix())
-            node.SetAndObserveTransformNodeID(parent.GetID())
+            self.transform(node)
         slicer.util.setSliceViewerLayers(background=node, fit=True)
         return node
+
+    def transform(self, node):
+        """Turn and shift a node."""
+        transform = vtk.vtkTransform()
+        transform.RotateZ(20)
+        transform.Translate(15, -10, 8)
+        parent = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+        parent.SetMatrixTransformToParent(transform.GetMatrix())
+        node.SetAndObserveTransformNodeID(parent.GetID())
 
     def rasOf(self, node, ijk):
         matrix, point = vtk.vtkMatrix4x4(), [0.0] * 3
@@ -136,14 +145,22 @@ class SlicerCase(unittest.TestCase):
         segmentationNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
         segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
         self.segmentId = segmentationNode.GetSegmentation().AddEmptySegment("", "Lesion")
-        self.editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+        self.editor = self.segmentEditor()
         self.editor.setSegmentationNode(segmentationNode)
         self.editor.setSourceVolumeNode(volumeNode)
         self.editor.setCurrentSegmentID(self.segmentId)
         self.editor.setActiveEffectByName("StrokeSAM")
+        self.adoptEditor()
+        return segmentationNode
+
+    def segmentEditor(self):
+        return slicer.modules.segmenteditor.widgetRepresentation().self().editor
+
+    def adoptEditor(self):
+        """Use the Segment Editor as it is, with the effect active."""
+        self.editor = self.segmentEditor()
         self.effect = self.editor.activeEffect().self()
         slicer.app.processEvents()
-        return segmentationNode
 
     @property
     def prompts(self):
@@ -199,10 +216,3 @@ class SlicerCase(unittest.TestCase):
         """The voxels of a segment on the volume's grid."""
         segmentId = segmentId or self.segmentId
         return slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, volumeNode) > 0
-
-    def takeScreenshot(self, name):
-        if SCREENSHOTS:
-            slicer.util.forceRenderAllViews()
-            slicer.app.processEvents()
-            Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
-            slicer.util.mainWindow().grab().save(str(Path(SCREENSHOTS) / f"{name}.png"))
