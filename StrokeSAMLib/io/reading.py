@@ -1,4 +1,4 @@
-"""Reading an image from a file or from the folder of a DICOM series."""
+"""Reading an image from a file or from DICOM."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from StrokeSAMLib.core.errors import InputError
-from StrokeSAMLib.core.files import is_folder
+from StrokeSAMLib.io.dicom.address import is_dicom
 from StrokeSAMLib.io.file_checks import check_file
 from StrokeSAMLib.io.native_stderr import native_stderr_silenced
 from StrokeSAMLib.io.scan import Scan
@@ -22,12 +22,12 @@ def read_image(path: Path, finite: bool = True) -> sitk.Image:
 
 
 def read_scan(path: Path, wanted: str = "", finite: bool = True) -> Scan:
-    """Read a 3-D scalar image: a NIfTI, NRRD or MetaImage file, or the folder of a DICOM series.
+    """Read a 3-D scalar image: a NIfTI, NRRD or MetaImage file, or DICOM: a folder, file or archive.
 
     The pixel type is the file's own. A fourth axis of length 1 is dropped.
 
     Args:
-        path: the file or folder.
+        path: the file or folder; for DICOM also "FOLDER#N" for its volume number N.
         wanted: the input that the image is read for ("ncct", "dwi", "adc", "b0", …); it chooses among the volumes of a
             DICOM folder. Empty for any image.
         finite: refuse a NIfTI with NaN or infinite voxels, which ITK would silently turn into zeros.
@@ -36,10 +36,10 @@ def read_scan(path: Path, wanted: str = "", finite: bool = True) -> Scan:
         InputError: missing, empty, truncated or unknown file; not 3-D; several components a voxel; bad spacing.
     """
     path = Path(path)
-    if is_folder(path):
-        from StrokeSAMLib.io.dicom.series import read_series  # pydicom is slow to import
+    if is_dicom(path):
+        from StrokeSAMLib.io.dicom.study import read_dicom  # pydicom is slow to import
 
-        return Scan(read_series(path))
+        return read_dicom(path, wanted)
     return Scan(_read_file(path, finite))
 
 

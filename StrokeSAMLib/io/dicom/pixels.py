@@ -1,0 +1,167 @@
+"""The stored values of frames: native ones read from their place in the file, compressed ones by pydicom or GDCM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.pixels import iter_pixels
+from pydicom.uid import UID
+
+from StrokeSAMLib.io.dicom.attributes import Attributes
+from StrokeSAMLib.io.dicom.bytestream import DamagedError, open_data_set
+from StrokeSAMLib.io.dicom.frames import Frame
+from StrokeSAMLib.io.dicom.gdcm import decode_with_gdcm
+from StrokeSAMLib.io.dicom.header import Header
+
+
+def stored_values(frames: Sequence[Frame]) -> Iterator[np.ndarray]:
+    """The stored values of each frame, (rows, columns), in the integer or floating type that holds them.
+
+    Raises:
+        DamagedError: the pixels cannot be decoded; the text begins with the name of the file.
+        OSError: the file cannot be opened.
+    """
+    # One file may hold all frames: it is opened once for those that follow each other.
+    for path, group in groupby(frames, key=lambda frame: frame.header.path):
+        of_file = list(group)
+        try:
+            yield from _of_file(of_file[0].header, of_file)
+        except DamagedError as error:
+            raise DamagedError(f"{path.name} {error}") from None
+
+
+def _of_file(header: Header, frames: list[Frame]) -> Iterator[np.ndarray]:
+    indices = list(dict.fromkeys(frame.index for frame in frames))
+    whole = _native(header, indices) if header.is_native else _compressed(header, indices)
+    for frame, values in _paired(frames, indices, whole):
+        row, column = frame.corner
+        columns, rows = frame.plane.size if frame.plane is not None else values.shape[::-1]
+        yield values[row : row + rows, column : column + columns]
+
+
+def _paired(frames: list[Frame], indices: list[int], whole: Iterator[np.ndarray]) -> Iterator[tuple[Frame, np.ndarray]]:
+    """Pair each frame with its decoded one; the tiles of a mosaic share one."""
+    if len(indices) == len(frames):
+        yield from zip(frames, whole, strict=True)
+        return
+    decoded = dict(zip(indices, whole, strict=True))
+    for frame in frames:
+        yield frame, decoded[frame.index]
+
+
+def _native(header: Header, indices: list[int]) -> Iterator[np.ndarray]:
+    top = Attributes(header.dataset)
+    rows, columns = top.whole("Rows"), top.whole("Columns")
+    bits = header.float_bits or top.whole("BitsAllocated")
+    with open_data_set(header.path) as data:
+        for index in indices:
+            if bits == 1:
+                yield _bits(data.part(header.pixel_offset, header.pixel_bytes), index, rows, columns)
+                continue
+            size = rows * columns * bits // 8
+            content = data.part(header.pixel_offset + index * size, size)
+            if len(content) < size:
+                raise DamagedError("is truncated")
+            values = np.frombuffer(_swapped(content, header, bits), _dtype(header, top, bits))
+            yield _significant(values.reshape(rows, columns), header, top)
+
+
+def _bits(content: bytes, index: int, rows: int, columns: int) -> np.ndarray:
+    """A frame of a binary segmentation: its pixels follow those of the frame before without padding."""
+    first = index * rows * columns
+    part = np.frombuffer(content[first // 8 : (first + rows * columns + 7) // 8], np.uint8)
+    pixels = np.unpackbits(part, bitorder="little")[first % 8 :][: rows * columns]
+    return pixels.reshape(rows, columns)
+
+
+def _dtype(header: Header, top: Attributes, bits: int) -> np.dtype:
+    order = "<" if header.little_endian else ">"
+    kind = "f" if header.float_bits else ("i" if top.whole("PixelRepresentation") else "u")
+    return np.dtype(f"{order}{kind}{bits // 8}")
+
+
+def _swapped(content: bytes, header: Header, bits: int) -> bytes:
+    """Bytes in big endian are pairs in words of 16 bits (PS3.5 section 8.1.1)."""
+    if bits == 8 and not header.little_endian and len(content) % 2 == 0:
+        return np.frombuffer(content, np.uint16).byteswap().tobytes()
+    return content
+
+
+def _significant(values: np.ndarray, header: Header, top: Attributes) -> np.ndarray:
+    """Only the stored bits: the others may hold an overlay, or the sign of a value beyond the stored bits.
+
+    Where all of them repeat the highest bit, as in a padding value of −2000 beside 12 stored bits, they are kept as a
+    sign.
+    """
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    allocated = values.dtype.itemsize * 8
+    stored = top.whole("BitsStored") or allocated
+    high = top.whole("HighBit", stored - 1)
+    if values.dtype.kind == "f" or not 0 < stored < allocated or not stored - 1 <= high < allocated:
+        return values
+    if high + 1 == stored:
+        least, most = (
+            (-(1 << stored - 1), (1 << stored - 1) - 1) if values.dtype.kind == "i" else (0, (1 << stored) - 1)
+        )
+        if least <= values.min() and values.max() <= most:
+            return values
+        signed = values.view(values.dtype.str.replace("u", "i"))
+        if signed.min() >= -(1 << stored) and signed.max() <= (1 << stored) - 1:
+            return signed
+    # Shifted to the top and back, which drops the other bits and extends the sign.
+    return (values << (allocated - 1 - high)) >> (allocated - stored)
+
+
+def _compressed(header: Header, indices: list[int]) -> Iterator[np.ndarray]:
+    dataset = _pixel_dataset(header)
+    decoded = 0
+    try:
+        for values in iter_pixels(dataset, indices=indices, raw=True):
+            decoded += 1
+            yield _checked(values, header)
+    except DamagedError:
+        raise
+    except Exception:  # no decoder for this syntax, or damaged bytes, which raise any exception
+        for index in indices[decoded:]:
+            yield _checked(decode_with_gdcm(dataset, index), header)
+
+
+def _checked(values: np.ndarray, header: Header) -> np.ndarray:
+    top = Attributes(header.dataset)
+    if values.shape[:2] != (top.whole("Rows"), top.whole("Columns")):
+        raise DamagedError("is damaged: its compressed pixels have another matrix than its header")
+    return values
+
+
+def _pixel_dataset(header: Header) -> Dataset:
+    """A data set that has the pixels and what describes them, and nothing else."""
+    dataset = Dataset()
+    for keyword in _DESCRIPTION:
+        value = Attributes(header.dataset).value(keyword)
+        if value is not None:
+            setattr(dataset, keyword, value)
+    with open_data_set(header.path) as data:
+        dataset.PixelData = data.part(header.pixel_offset, header.pixel_bytes)
+    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = UID(header.syntax)
+    dataset.set_original_encoding(False, True)
+    return dataset
+
+
+_DESCRIPTION = (
+    "Rows",
+    "Columns",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "PlanarConfiguration",
+    "NumberOfFrames",
+)
