@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from StrokeSAMLib.core.errors import InputError, StrokeSAMError
 from StrokeSAMLib.core.files import is_file
 from StrokeSAMLib.core.monitor import Monitor
+from StrokeSAMLib.io.dicom.address import split_number
 from StrokeSAMLib.io.reading import read_scan
 from StrokeSAMLib.io.writing import check_image_output, check_output, write_image
 
@@ -37,7 +38,7 @@ class Outputs:
         Raises:
             InputError: two equal paths, or an unusable path (see `check_output`).
         """
-        input_files = list(inputs.values())
+        input_files = _sources(inputs.values())
         paths = [path for path in (self.mask, self.probability, self.report, self.overview) if path is not None]
         if len({path.resolve() for path in paths}) < len(paths):
             raise InputError("two outputs have the same name")
@@ -184,8 +185,13 @@ def record_path(mask: Path) -> Path:
 
 
 def _check_outputs(mask: Path, record: Path, inputs: list[Path]) -> None:
-    check_image_output(mask, inputs)
-    check_output(record, inputs)
+    check_image_output(mask, _sources(inputs))
+    check_output(record, _sources(inputs))
+
+
+def _sources(inputs: Iterable[Path]) -> list[Path]:
+    """The files and folders of the inputs: FOLDER for FOLDER#N."""
+    return [split_number(path)[0] for path in inputs]
 
 
 def _write_session(session: Session, mask: Path, record: Path) -> None:

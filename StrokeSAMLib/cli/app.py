@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from StrokeSAMLib.cli import demo, evaluate, methods, prompt, segment, train, weights
+from StrokeSAMLib.cli import demo, dicom, evaluate, methods, prompt, segment, train, weights
 from StrokeSAMLib.cli.terminal import print_any_sign
 from StrokeSAMLib.core.errors import Cancelled, StrokeSAMError
 from StrokeSAMLib.core.version import __version__
@@ -28,6 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(weights.app, name="weights")
+app.add_typer(dicom.app, name="dicom")
 for command in (
     train.train,
     segment.segment,

@@ -15,6 +15,8 @@ import numpy as np
 
 from StrokeSAMLib.core.files import atomic_write, file_hash
 from StrokeSAMLib.core.version import __version__
+from StrokeSAMLib.io.dicom.address import split_number
+from StrokeSAMLib.io.dicom.files import files_below
 from StrokeSAMLib.lesion.result import LesionResult
 from StrokeSAMLib.report.measurements import measure
 
@@ -64,12 +66,13 @@ def schema() -> dict[str, Any]:
 
 
 def _input(path: Path) -> dict[str, str]:
-    return {"file": path.name, "sha256": _series_hash(path) if path.is_dir() else file_hash(path)}
+    source, _ = split_number(path)
+    return {"file": path.name, "sha256": _folder_hash(source) if source.is_dir() else file_hash(source)}
 
 
-def _series_hash(folder: Path) -> str:
+def _folder_hash(folder: Path) -> str:
     """A hash of the sorted hashes of the folder's files; it depends on neither their names nor their order."""
-    hashes = sorted(file_hash(path) for path in folder.iterdir() if path.is_file())
+    hashes = sorted(file_hash(path) for path in files_below(folder) if path.is_file())
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 

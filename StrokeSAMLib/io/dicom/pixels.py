@@ -7,7 +7,7 @@ from itertools import groupby
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.pixels import iter_pixels
+from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import UID
 
 from StrokeSAMLib.io.dicom.attributes import Attributes

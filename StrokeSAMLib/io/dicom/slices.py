@@ -121,12 +121,12 @@ def _shift(
     are_apart = steps.min() > 0  # not side by side
     slope = np.median(np.diff(beside, axis=0) / steps, axis=0) if are_apart else np.zeros(3)
     rest = beside - distances[:, None] * slope
-    off = np.linalg.norm(rest - np.median(rest, axis=0), axis=1)
-    worst = int(off.argmax())
-    if off[worst] > _BESIDE_MM:
+    if np.linalg.norm(rest - np.median(rest, axis=0), axis=1).max() > _BESIDE_MM:
+        jumps = np.linalg.norm(np.diff(rest, axis=0), axis=1)
+        first = frames[int(jumps.argmax()) + 1]
         raise InputError(
-            f"{name}: the slice {frames[worst].name} at {place_text(frames[worst])} lies {off[worst]:.1f} mm beside the"
-            " line of the others: the table or the patient moved, or these are two scans"
+            f"{name}: the slice {first.name} at {place_text(first)} lies {jumps.max():.1f} mm beside the line of those"
+            " before: the table or the patient moved, or these are two scans"
         )
     centred = distances - distances.mean()
     return (centred @ beside) / (centred @ centred)

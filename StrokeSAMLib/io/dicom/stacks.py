@@ -80,6 +80,42 @@ class Stack:
         return _is_colour(self.first)
 
     @property
+    def kind(self) -> str:
+        """What tells the stack from others of its series, in words: "trace", "localizer", "volume 2"."""
+        words = ["localizer"] if self.is_localizer else []
+        words += ["trace"] if self.first.diffusion.is_trace and self.b is not None else []
+        words += ["direction"] if self.first.diffusion.direction is not None else []
+        words += ["colour"] if self.is_colour else []
+        words += [f"volume {self.volume}"] if self.volume else []
+        return ", ".join(words)
+
+    @property
+    def plane_name(self) -> str:
+        """ "axial", "coronal" or "sagittal", the nearest one; "no position" without a plane."""
+        return self.first.plane.orientation_name if self.first.plane is not None else "no position"
+
+    @property
+    def size_text(self) -> str:
+        """Columns × rows × slices."""
+        attributes = self.first.attributes
+        size = (attributes.whole("Columns"), attributes.whole("Rows"))
+        size = self.first.plane.size if self.first.plane is not None else size
+        return " × ".join(map(str, (*size, self.places or len(self.frames))))
+
+    @property
+    def spacing_text(self) -> str:
+        """Distance of columns, of rows and, on the mean, of slices, mm."""
+        if self.first.plane is None:
+            return ""
+        return " × ".join(f"{step:.3g}" for step in (*self.first.plane.spacing, *self._slice_distance()))
+
+    def _slice_distance(self) -> list[float]:
+        """The mean distance of the slices, mm, in a list; empty for one slice."""
+        normal = self.first.plane.normal if self.first.plane is not None else np.zeros(3)
+        along = [float(normal @ frame.plane.position) for frame in self.frames if frame.plane is not None]
+        return [(max(along) - min(along)) / (self.places - 1)] if self.places > 1 else []
+
+    @property
     def places(self) -> int:
         """The number of different positions."""
         return len(set(places(self.frames))) if self.first.plane is not None else 0
@@ -90,7 +126,7 @@ class Stack:
 
 
 def stacks_of(frames: Iterable[Frame]) -> list[Stack]:
-    """Group frames into stacks, ordered by series and Instance Number."""
+    """Group frames into stacks, ordered by folder, series, b-value and Instance Number."""
     series: dict[Hashable, list[Frame]] = defaultdict(list)
     for frame in frames:
         series[_series(frame)].append(frame)
@@ -223,7 +259,7 @@ def _order(stack: Stack) -> tuple[Any, ...]:
     first = stack.first
     b = -1.0 if first.diffusion.b is None else first.diffusion.b
     return (
-        first.attributes.text("StudyInstanceUID"),
+        str(first.header.path.parent),
         first.attributes.whole("SeriesNumber"),
         stack.series,
         stack.volume,

@@ -83,23 +83,11 @@ def open_study(path: Path) -> Iterator[Study]:
 
 
 def describe(stack: Stack) -> str:
-    """A stack in a few words, which name no patient: "MR 'ep2d_diff' b = 1000, axial, 128 × 128 × 20"."""
-    words = [stack.modality]
-    words += [f"'{stack.description}'"] if stack.description else []
-    words += [f"b = {stack.b:g}"] if stack.b is not None else []
-    words += ["trace"] if stack.first.diffusion.is_trace and stack.b is not None else []
-    words += ["localizer"] if stack.is_localizer else []
-    words += [f"volume {stack.volume}"] if stack.volume else []
-    return f"{' '.join(words)}, {size_text(stack)}"
-
-
-def size_text(stack: Stack) -> str:
-    """Orientation, matrix, number of slices and pixel spacing of a stack."""
-    plane = stack.first.plane
-    if plane is None:
-        return f"{len(stack.frames)} images without position"
-    spacing = " × ".join(f"{step:.3g}" for step in plane.spacing)
-    return f"{plane.orientation_name}, {plane.size[0]} × {plane.size[1]} × {stack.places}, pixels of {spacing} mm"
+    """A stack in one line, which names no patient: "MR 'ep2d_diff' b = 1000, trace, axial, 128 × 128 × 20, …"."""
+    title = f"{stack.modality} '{stack.description}'" if stack.description else stack.modality
+    title += f" b = {stack.b:g}" if stack.b is not None else ""
+    spacing = f"{stack.spacing_text} mm" if stack.spacing_text else ""
+    return ", ".join(word for word in (title, stack.kind, stack.plane_name, stack.size_text, spacing) if word)
 
 
 @contextmanager

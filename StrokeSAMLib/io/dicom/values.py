@@ -23,16 +23,17 @@ def value_type(frames: Sequence[Frame]) -> np.dtype:
     """The pixel type that holds the measured values of all frames: integers if every scale is whole, else Float32."""
     if any(frame.header.float_bits or not _is_whole(frame) for frame in frames):
         return np.dtype(np.float32)
+    is_ct = any(frame.attributes.text("Modality") == "CT" for frame in frames)
     low, high = 0.0, 0.0
     for bits, signed, slope, intercept in {
         (_stored_bits(frame), _is_signed(frame), frame.slope, frame.intercept) for frame in frames
     }:
         ends = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+        if is_ct and bits == 16 and not signed:
+            ends = (_WRAPPED - (1 << 16), _WRAPPED - 1)
         scaled = [end * slope + intercept for end in ends]
         low, high = min(low, *scaled), max(high, *scaled)
-    kinds = (np.uint8, np.int16, np.uint16, np.int32)
-    if any(_is_hounsfield(frame) for frame in frames):
-        kinds = (np.int16, np.int32)
+    kinds = (np.int16, np.int32) if is_ct else (np.uint8, np.int16, np.uint16, np.int32)
     fitting = (kind for kind in kinds if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
     return np.dtype(next(fitting, np.float32))
 
