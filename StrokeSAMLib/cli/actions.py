@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import SimpleITK as sitk
 
 from StrokeSAMLib.core.errors import InputError, StrokeSAMError
-from StrokeSAMLib.core.files import is_file
+from StrokeSAMLib.core.files import is_file, is_folder
 from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.io.dicom.address import split_number
 from StrokeSAMLib.io.reading import read_scan
@@ -176,6 +176,43 @@ def replay(record: Path, volume: Path, output: Path, weights: Path | None, devic
         raise error.with_names({"volume": volume, "session": record}) from None
     _write_session(session, output, new_record)
     return session
+
+
+def prompt_npz(
+    source: Path,
+    target: Path,
+    engine: str,
+    weights: Path | None,
+    device: str,
+    options: Mapping[str, str],
+    monitor: Monitor,
+) -> Iterator[tuple[Path, int]]:
+    """Answer the challenge's cases in a file or folder; yield each written answer and the number of its boxes."""
+    from StrokeSAMLib.interactive.challenge import read_case, segment_case, write_labels
+    from StrokeSAMLib.interactive.engines.registry import load_engine
+
+    pairs = _challenge_files(source, target)
+    loaded = load_engine(engine, weights, device, options)
+    for number, (file, answer) in enumerate(pairs):
+        case = read_case(file)
+        part = monitor.part(number / len(pairs), (number + 1) / len(pairs))
+        write_labels(segment_case(case, loaded, part), answer)
+        yield answer, len(case.boxes)
+
+
+def _challenge_files(source: Path, target: Path) -> list[tuple[Path, Path]]:
+    """Each case with its answer. A folder of cases gives answers of the same names in the folder `target`."""
+    if not is_folder(source):
+        check_output(target, [source])
+        return [(source, target)]
+    if not is_folder(target):
+        raise InputError(f"{target}: no such folder; the answers to a folder of cases need one")
+    if source.samefile(target):
+        raise InputError(f"{target}: the answers would overwrite the cases")
+    files = sorted(path for path in source.iterdir() if path.suffix == ".npz" and not path.name.startswith("."))
+    if not files:
+        raise InputError(f"{source}: no .npz files in that folder")
+    return [(path, target / path.name) for path in files]
 
 
 def record_path(mask: Path) -> Path:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from StrokeSAMLib.cli import demo, dicom, evaluate, methods, prompt, segment, train, weights
+from StrokeSAMLib.cli import demo, dicom, evaluate, methods, prompt, prompt_npz, segment, train, weights
 from StrokeSAMLib.cli.terminal import print_any_sign
 from StrokeSAMLib.core.errors import Cancelled, StrokeSAMError
 from StrokeSAMLib.core.version import __version__
@@ -34,6 +34,7 @@ for command in (
     segment.segment,
     prompt.prompt,
     prompt.replay,
+    prompt_npz.prompt_npz,
     demo.demo,
     methods.methods,
     evaluate.evaluate,

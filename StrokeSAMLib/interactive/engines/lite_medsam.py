@@ -31,7 +31,16 @@ _ROUNDING = 1e-4
 
 
 class LiteMedSamEngine(SamEngine):
-    """A `SamEngine` whose boxes have whole pixels of the input, truncated and not rounded."""
+    """A `SamEngine` whose boxes have whole pixels of the input, truncated and not rounded.
+
+    It also encodes images in colour, UInt8 (row, column, 3).
+    """
+
+    takes_colour = True
+
+    def for_label(self, label: int) -> LiteMedSamEngine:
+        """The same network with the outline that the published scripts give to a mask of this label."""
+        return LiteMedSamEngine(self.id, self.model, recipe_for_label(self._recipe, label), self._description)
 
     def _box_corners(self, corners: np.ndarray) -> np.ndarray:
         return np.trunc(corners + _ROUNDING)
@@ -39,7 +48,10 @@ class LiteMedSamEngine(SamEngine):
 
 def _image(pixels: np.ndarray, content: tuple[int, int]) -> np.ndarray:
     """A `Recipe.image`: resized by area, then scaled from the slice's least to its greatest value."""
-    return to_unit(np.rint(area_resize(pixels, content)).astype(np.float32))
+    if pixels.ndim == 2:
+        return to_unit(np.rint(area_resize(pixels, content)).astype(np.float32))
+    channels = [np.rint(area_resize(channel, content)) for channel in np.moveaxis(pixels, 2, 0)]
+    return to_unit(np.stack(channels).astype(np.float32))
 
 
 def next_box(mask: np.ndarray, size: int, label: int = 1) -> SliceBox:

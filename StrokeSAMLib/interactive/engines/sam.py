@@ -161,7 +161,7 @@ class SamEngine:
     @inference
     def encode(self, pixels: np.ndarray, spacing: Spacing) -> SamFeatures:
         """See `Engine.encode`."""
-        frame = self._recipe.frame(pixels.shape, self._recipe.size)
+        frame = self._recipe.frame(pixels.shape[:2], self._recipe.size)
         image = np.zeros((3, frame.size, frame.size), np.float32)
         content = self._recipe.image(np.ascontiguousarray(pixels), frame.content)
         image[:, : frame.content[0], : frame.content[1]] = content
@@ -250,9 +250,9 @@ def _resized_to_unit(pixels: np.ndarray, content: tuple[int, int]) -> np.ndarray
 
 
 def to_unit(grey: np.ndarray) -> np.ndarray:
-    """Scale (row, column) from its least to its greatest value to 0…1, and repeat it as channels (3, row, column)."""
+    """Scale from the least to the greatest value to 0…1; repeat (row, column) as channels (3, row, column)."""
     span = max(float(grey.max() - grey.min()), 1e-8)
-    return np.broadcast_to((grey - grey.min()) / span, (3, *grey.shape))
+    return np.broadcast_to((grey - grey.min()) / span, (3, *grey.shape[-2:]))
 
 
 # `grid`, `model` and `working` of the recipes.

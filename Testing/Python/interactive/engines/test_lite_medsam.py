@@ -1,4 +1,4 @@
-"""The LiteMedSAM and SwiftMedSAM engines: the published procedures against fixtures, and sessions."""
+"""The LiteMedSAM and SwiftMedSAM engines. test_challenge.py has the published procedures."""
 
 import json
 
@@ -8,77 +8,26 @@ import pytest
 import SimpleITK as sitk
 import torch
 from helpers import ROOT
-from scipy import ndimage as ndi
 
 from StrokeSAMLib import cli
 from StrokeSAMLib.core.errors import InputError, OptionError
-from StrokeSAMLib.imaging.area_resize import area_resize
-from StrokeSAMLib.interactive import Box, Point, Session
+from StrokeSAMLib.interactive import Point, Session
 from StrokeSAMLib.interactive.engines import lite_medsam
 from StrokeSAMLib.interactive.engines.lite_medsam import LiteMedSamEngine, next_box
-from StrokeSAMLib.interactive.engines.sam import Frame, SamFeatures
+from StrokeSAMLib.interactive.engines.sam import Frame
 from StrokeSAMLib.interactive.features.encodings import Encodings
-from StrokeSAMLib.interactive.slice_prompts import SlicePrompts
 from StrokeSAMLib.interactive.slice_stack import stack_along_axis
 from StrokeSAMLib.nets.models import sam_models
 
 GOLDENS = ROOT / "Testing" / "Data" / "goldens"
 
 
-def phantom(shape):
-    """The volume of the fixtures, UInt8."""
-    noise = ndi.gaussian_filter(filler.normal("volume", shape), (1, 6, 6))
-    return ((noise - noise.min()) / (noise.max() - noise.min()) * 255).astype(np.uint8)
-
-
-class TestPublishedProcedures:
-    """The published scripts: later boxes overwrite earlier ones, and outlines depend on labels (see the engine)."""
-
-    @pytest.fixture(scope="class", params=["LiteMedSAM", "SwiftMedSAM"])
-    @classmethod
-    def case(cls, request):
-        id = {"LiteMedSAM": "lite-medsam", "SwiftMedSAM": "swift-medsam"}[request.param]
-        model = filler.fill(lite_medsam.RECIPES[id].build())
-        return np.load(GOLDENS / f"{request.param}_procedure.npz"), id, model
-
-    def test_volumes_give_the_masks_of_the_scripts(self, case):
-        fixture, id, model = case
-        volume = phantom((7, 120, 140))
-        image = sitk.GetImageFromArray(volume)
-        labels = np.zeros(volume.shape, np.uint8)
-        for label, (x0, y0, z0, x1, y1, z1) in enumerate(fixture["3D/boxes"].tolist(), 1):
-            recipe = lite_medsam.recipe_for_label(lite_medsam.RECIPES[id], label)
-            session = Session.on(Encodings(LiteMedSamEngine(id, model, recipe), stack_along_axis(image, 2)))
-            k = int((z1 - z0) / 2 + z0)
-            session.add(Box((x0, y0, k), (x1, y1, k)))
-            # SwiftMedSAM's script never reaches slice 0.
-            first = max(z0, 1) if id == "swift-medsam" else z0
-            session.propagate(first=first, last=z1, stop_after=0)
-            labels[sitk.GetArrayFromImage(session.mask()) > 0] = label
-        assert (labels == fixture["3D/segs"]).mean() >= 0.995
-        assert ((labels > 0).any(axis=(1, 2)) == (fixture["3D/segs"] > 0).any(axis=(1, 2))).all()
-
-    def test_images_with_three_channels_give_the_masks_of_the_scripts(self, case):
-        fixture, id, model = case
-        channels = phantom((3, 200, 300))
-        frame = lite_medsam.RECIPES[id].frame((200, 300), 256)
-        grey = np.stack([np.rint(area_resize(channel, frame.content)) for channel in channels]).astype(np.float32)
-        image = np.zeros((1, 3, 256, 256), np.float32)
-        image[0, :, : frame.content[0]] = (grey - grey.min()) / (grey.max() - grey.min())
-        with torch.inference_mode():
-            features = SamFeatures(model.image_encoder(torch.from_numpy(image)), frame)
-        engine = LiteMedSamEngine(id, model, lite_medsam.RECIPES[id])
-        labels = np.zeros((200, 300), np.uint8)
-        for label, box in enumerate(fixture["2D/boxes"].tolist(), 1):
-            prediction = engine.predict(features, SlicePrompts((200, 300), box=tuple(box)))
-            labels[prediction.mask((200, 300))] = label
-        assert (labels == fixture["2D/segs"]).mean() >= 0.995
-
-    def test_resized_slices_have_the_sizes_of_the_scripts(self, case):
-        fixture, _, _ = case
-        for shape in ((200, 300), (512, 512), (120, 90), (257, 640)):
-            content = Frame.fitted(shape, 256).content
-            assert content == tuple(fixture[f"pre/{shape[0]}x{shape[1]}/resized_shape"][:2])
+@pytest.mark.parametrize("network", ["LiteMedSAM", "SwiftMedSAM"])
+def test_resized_slices_have_the_sizes_of_the_published_scripts(network):
+    fixture = np.load(GOLDENS / f"{network}_procedure.npz")
+    for shape in ((200, 300), (512, 512), (120, 90), (257, 640)):
+        content = Frame.fitted(shape, 256).content
+        assert content == tuple(fixture[f"pre/{shape[0]}x{shape[1]}/resized_shape"][:2])
 
 
 class TestSessions:
