@@ -59,7 +59,7 @@ def replay(
 
 def _print_segment(session: Session, output: Path) -> None:
     print(f"{_segment_line(session)} → {output}")
-    for note in session.encodings.notes:
+    for note in session.notes:
         print(f"note: {note}", file=sys.stderr)
 
 

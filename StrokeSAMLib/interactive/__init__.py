@@ -9,14 +9,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from StrokeSAMLib.interactive.prompts import Box, Mask, Point, read_prompts
+    from StrokeSAMLib.interactive.prompts import Box, Lasso, Mask, Point, Scribble, read_prompts
     from StrokeSAMLib.interactive.propagation import PropagationPlan
     from StrokeSAMLib.interactive.session import Session
 
-__all__ = ["Box", "Mask", "Point", "PropagationPlan", "Session", "read_prompts"]
+__all__ = ["Box", "Lasso", "Mask", "Point", "PropagationPlan", "Scribble", "Session", "read_prompts"]
 
 _MODULES = {
-    **dict.fromkeys(("Box", "Mask", "Point", "read_prompts"), "prompts"),
+    **dict.fromkeys(("Box", "Lasso", "Mask", "Point", "Scribble", "read_prompts"), "prompts"),
     "PropagationPlan": "propagation",
     "Session": "session",
 }

@@ -21,7 +21,7 @@ from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.core.files import atomic_write
 from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.imaging.windowing import Window
-from StrokeSAMLib.interactive.engines.base import Engine, Spacing
+from StrokeSAMLib.interactive.engines.base import AnyEngine, Engine, Spacing, VolumeEngine
 from StrokeSAMLib.interactive.features.encodings import Encodings
 from StrokeSAMLib.interactive.prompts import Box
 from StrokeSAMLib.interactive.session import Session
@@ -36,7 +36,7 @@ _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
 @runtime_checkable
-class ChallengeEngine(Protocol):
+class ChallengeEngine(Engine, Protocol):
     """An engine that follows the challenge's own scripts, which know colours and treat each label differently."""
 
     takes_colour: bool
@@ -111,7 +111,7 @@ def _checked(path: Path, imgs: np.ndarray, boxes: np.ndarray, spacing: np.ndarra
     return Case(imgs, boxes, (float(spacing[0]), float(spacing[1]), float(spacing[2])))
 
 
-def segment_case(case: Case, engine: Engine, monitor: Monitor) -> np.ndarray:
+def segment_case(case: Case, engine: AnyEngine, monitor: Monitor) -> np.ndarray:
     """The label map of a case, (row, column) or (k, j, i).
 
     Raises:
@@ -131,12 +131,12 @@ def write_labels(labels: np.ndarray, path: Path) -> None:
         np.savez_compressed(stream, segs=labels)
 
 
-def _for_label(engine: Engine, label: int) -> Engine:
+def _for_label(engine: AnyEngine, label: int) -> AnyEngine:
     return engine.for_label(label) if isinstance(engine, ChallengeEngine) else engine
 
 
-def _volume_masks(case: Case, engine: Engine, monitor: Monitor) -> Iterator[np.ndarray]:
-    """The mask of each box, propagated from its middle slice to its ends."""
+def _volume_masks(case: Case, engine: AnyEngine, monitor: Monitor) -> Iterator[np.ndarray]:
+    """The mask of each box: answered in 3-D, or propagated from the box's middle slice to its ends."""
     image = sitk.GetImageFromArray(case.imgs)
     image.SetSpacing(case.spacing)
     stack = stack_along_axis(image, 2, _BYTES)
@@ -145,18 +145,18 @@ def _volume_masks(case: Case, engine: Engine, monitor: Monitor) -> Iterator[np.n
         first, last = max(int(z0), 0), min(int(z1), len(case.imgs) - 1)
         middle = min(max(int((z1 - z0) / 2 + z0), first), last)
         session = Session.on(Encodings(_for_label(engine, number + 1), stack, cache))
-        corners = (image.TransformContinuousIndexToPhysicalPoint((x, y, middle)) for x, y in ((x0, y0), (x1, y1)))
-        session.add(Box(*corners))
+        ends = (first, last) if isinstance(engine, VolumeEngine) else (middle, middle)
+        corners = ((x0, y0, ends[0]), (x1, y1, ends[1]))
+        session.add(Box(*(image.TransformContinuousIndexToPhysicalPoint(corner) for corner in corners)))
         part = monitor.part(number / len(case.boxes), (number + 1) / len(case.boxes))
         # The published scripts visit every slice of the box.
         session.propagate(monitor=part, first=first, last=last, stop_after=0)
         yield sitk.GetArrayFromImage(session.mask()) > 0
 
 
-def _image_masks(case: Case, engine: Engine, monitor: Monitor) -> Iterator[np.ndarray]:
+def _image_masks(case: Case, engine: AnyEngine, monitor: Monitor) -> Iterator[np.ndarray]:
     """The mask of each box in an image, in colour where the engine knows colours."""
-    takes_colour = isinstance(engine, ChallengeEngine) and engine.takes_colour
-    if not takes_colour:
+    if not (isinstance(engine, ChallengeEngine) and engine.takes_colour):
         grey = np.rint(case.imgs @ _LUMA).astype(np.uint8)[None]
         flat = np.array([[x0, y0, 0, x1, y1, 0] for x0, y0, x1, y1 in case.boxes.tolist()])
         yield from (mask[0] for mask in _volume_masks(Case(grey, flat, (1.0, 1.0, 1.0)), engine, monitor))

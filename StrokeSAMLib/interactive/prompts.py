@@ -2,7 +2,8 @@
 
 The file is JSON, with positions in mm:
 ``{"space": "RAS"|"LPS", "prompts": [{"type": "point", "position": [x, y, z], "label": 1|0}, {"type": "box",
-"corners": [[x, y, z], [x, y, z]]}, {"type": "mask", "file": "…", "label": 1|0}]}``
+"corners": [[x, y, z], [x, y, z]]}, {"type": "scribble"|"lasso", "points": [[x, y, z], …], "label": 1|0}, {"type":
+"mask", "file": "…", "label": 1|0}]}``
 """
 
 from __future__ import annotations
@@ -38,12 +39,32 @@ class Point:
 class Box:
     """A box with two opposite corners (LPS, mm).
 
-    Corners on one slice give a box on that slice. Corners on two slices give a box on the middle slice between them,
-    and the first and last slice of the object.
+    Corners on one slice give a box on that slice. Corners on two slices bound the object in 3-D; to an engine that
+    segments slices they give a box on the middle slice, and the first and last slice of the object.
     """
 
     first: Position
     second: Position
+
+
+@dataclass(frozen=True)
+class Scribble:
+    """A line through `points` (LPS, mm): in the object if `positive`, else outside it."""
+
+    points: tuple[Position, ...]
+    positive: bool = True
+
+
+@dataclass(frozen=True)
+class Lasso:
+    """A closed line through `points` (LPS, mm) in one plane, drawn around a region; where it crosses itself, everything
+    that it encloses counts.
+
+    On its plane the object lies in the region and fills most of it if `positive`; else no part of the region is object.
+    """
+
+    points: tuple[Position, ...]
+    positive: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +81,12 @@ class Mask:
         return zlib.compress(bits.tobytes(), 9)
 
 
-Prompt = Point | Box | Mask
+Prompt = Point | Box | Scribble | Lasso | Mask
+# The name of each kind of prompt, in files and in `Engine.accepts`.
+KINDS: Mapping[type, str] = {Point: "point", Box: "box", Scribble: "scribble", Lasso: "lasso", Mask: "mask"}
+_LEAST_POINTS = {"scribble": 1, "lasso": 3}
+# A line drawn with a mouse has a few thousand points.
+_MOST_POINTS = 100_000
 
 
 def read_prompts(path: Path) -> list[Prompt]:
@@ -108,11 +134,21 @@ def _prompt(entry: Any, sign: float, folder: Path) -> Prompt:
         if not isinstance(corners, list) or len(corners) != 2:
             raise InputError("a box needs two corners")
         return Box(_position(corners[0], sign), _position(corners[1], sign))
+    if kind in ("scribble", "lasso"):
+        line = Scribble if kind == "scribble" else Lasso
+        return line(_line(entry.get("points"), kind, sign), _label(entry))
     if kind == "mask":
         if not isinstance(entry.get("file"), str):
             raise InputError("a mask needs a file")
         return Mask(read_image(folder / entry["file"]), _label(entry))
-    raise InputError(f'type is {kind!r}; it must be "point", "box" or "mask"')
+    raise InputError(f'type is {kind!r}; it must be "point", "box", "scribble", "lasso" or "mask"')
+
+
+def _line(points: Any, kind: str, sign: float) -> tuple[Position, ...]:
+    least = _LEAST_POINTS[kind]
+    if not isinstance(points, list) or not least <= len(points) <= _MOST_POINTS:
+        raise InputError(f"a {kind} needs {least} to {_MOST_POINTS} points")
+    return tuple(_position(point, sign) for point in points)
 
 
 def _label(entry: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from StrokeSAMLib.core.errors import InputError, OptionError
 from StrokeSAMLib.imaging.overlap import dice
-from StrokeSAMLib.interactive.engines.base import MemoryBank, Prediction, PropagationContext, TrackingEngine
+from StrokeSAMLib.interactive.engines.base import Engine, MemoryBank, Prediction, PropagationContext, TrackingEngine
 from StrokeSAMLib.interactive.features.encodings import Encodings
 from StrokeSAMLib.interactive.object_end import ObjectEnd, Rejected
 from StrokeSAMLib.interactive.session_state import EMPTY
@@ -130,7 +130,7 @@ class _Propagation:
     def __init__(self, encodings: Encodings, prompted: Mapping[int, Prediction], plan: PropagationPlan, allowed: range):
         self._encodings = encodings
         self._prompted = prompted
-        self._policy = plan.policy or ("memory" if encodings.engine.tracks else "box")
+        self._policy = plan.policy or ("memory" if cast(Engine, encodings.engine).tracks else "box")
         self._stop_after = plan.stop_after
         self._find_end = plan.find_end and plan.stop_after > 0
         self._allowed = allowed
@@ -201,7 +201,7 @@ class _Propagation:
 
 def _by_box(encodings: Encodings, prompted: Mapping[int, Prediction], start: int, end: ObjectEnd | None) -> Advance:
     """Predict each slice from the last one before it that was not empty; reject masks beyond the object's `end`."""
-    engine, shape = encodings.engine, encodings.stack.shape
+    engine, shape = cast(Engine, encodings.engine), encodings.stack.shape
     last = prompted[start]
 
     def advance(k: int) -> Prediction:
@@ -222,7 +222,7 @@ def _by_box(encodings: Encodings, prompted: Mapping[int, Prediction], start: int
 
 def _by_memory(encodings: Encodings, prompted: Mapping[int, Prediction], backwards: bool) -> Advance:
     """Predict each slice from the memory of the prompted slices and of the slices before it."""
-    if not encodings.engine.tracks:
+    if not cast(Engine, encodings.engine).tracks:
         raise OptionError(f"engine {encodings.engine.id} has no memory: propagate by box")
     engine = cast(TrackingEngine, encodings.engine)
     for k, prediction in prompted.items():

@@ -18,9 +18,9 @@ from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.core.version import __version__
 from StrokeSAMLib.imaging.geometry import image_like
 from StrokeSAMLib.imaging.windowing import Window
-from StrokeSAMLib.interactive.engines.base import Engine
-from StrokeSAMLib.interactive.engines.registry import load_engine
-from StrokeSAMLib.interactive.prompts import Box, Mask, Point, Prompt, prompts_from
+from StrokeSAMLib.interactive.engines.base import AnyEngine
+from StrokeSAMLib.interactive.engines.registry import engine_revision, load_engine
+from StrokeSAMLib.interactive.prompts import KINDS, Box, Mask, Point, Prompt, prompts_from
 from StrokeSAMLib.interactive.session import Session
 from StrokeSAMLib.io.volume_hash import volume_hash
 
@@ -33,11 +33,12 @@ _REQUIRED_KEYS = ("schema_version", "volume", "engine", "plane", "window", "acti
 def to_document(session: Session) -> dict[str, Any]:
     """The document of a session: engine, hash of the volume, plane, window, and all actions except undone ones."""
     encodings, stack = session.encodings, session.stack
+    engine = encodings.engine
     return {
         "schema_version": SCHEMA_VERSION,
         "software": {"name": "StrokeSAM", "version": __version__},
         "volume": {"sha256": encodings.volume, "size": list(stack.reference.GetSize())},
-        "engine": {"id": encodings.engine.id, **encodings.engine.describe()},
+        "engine": {"id": engine.id, "revision": engine_revision(engine.id), **engine.describe()},
         "plane": stack.plane,
         "window": [stack.window.low, stack.window.high],
         "actions": [_action_to_json(action) for action in session.actions()],
@@ -104,7 +105,7 @@ def replay(
     weights: Path | None = None,
     device: str = "auto",
     monitor: Monitor | None = None,
-    load: Callable[..., Engine] | None = None,
+    load: Callable[..., AnyEngine] | None = None,
 ) -> Session:
     """Repeat the actions of a document on `image`.
 
@@ -126,6 +127,7 @@ def replay(
     try:
         _check_volume(image, document["volume"].get("sha256"))
         settings = dict(document["engine"])
+        check_revision(settings["id"], settings.pop("revision", 1))
         checksum = settings.pop("weights", None)
         engine = (load or load_engine)(settings.pop("id"), weights, device, settings)
         session = Session(image, engine, **document["plane"], window=Window(*document["window"]))
@@ -140,6 +142,20 @@ def replay(
 
 def _unreadable(error: Exception) -> InputError:
     return InputError(f"session: its actions cannot be repeated: {type(error).__name__}: {error}")
+
+
+def check_revision(id: str, recorded: Any) -> None:
+    """Check that engine `id` still gives the segments that it gave at the `recorded` revision.
+
+    Raises:
+        InputError: it is another revision.
+    """
+    present = engine_revision(id)
+    if recorded != present:
+        raise InputError(
+            f"session: it was recorded with revision {recorded} of the engine {id}; this StrokeSAM has revision "
+            f"{present}, which gives other segments: set the prompts anew"
+        )
 
 
 def _check_volume(image: sitk.Image, expected: str | None) -> None:
@@ -170,7 +186,10 @@ def _prompt_to_json(prompt: Prompt) -> dict[str, Any]:
         return {"type": "point", "position": list(prompt.position), "label": int(prompt.positive)}
     if isinstance(prompt, Box):
         return {"type": "box", "corners": [list(prompt.first), list(prompt.second)]}
-    return {"type": "mask", "label": int(prompt.positive), **_voxels_to_json(prompt)}
+    kind = {"type": KINDS[type(prompt)], "label": int(prompt.positive)}
+    if isinstance(prompt, Mask):
+        return {**kind, **_voxels_to_json(prompt)}
+    return {**kind, "points": [list(point) for point in prompt.points]}
 
 
 def _prompt_from_json(entry: Mapping[str, Any]) -> Prompt:

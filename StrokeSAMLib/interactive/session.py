@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -15,16 +13,17 @@ import SimpleITK as sitk
 from StrokeSAMLib.core.errors import Cancelled, InputError, OptionError
 from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.imaging.windowing import Window
-from StrokeSAMLib.interactive.engines.base import Engine, MemoryBank, Prediction, PropagationContext, TrackingEngine
+from StrokeSAMLib.interactive.engines.base import AnyEngine, Prediction, VolumeEngine
 from StrokeSAMLib.interactive.engines.registry import load_engine
 from StrokeSAMLib.interactive.features.cache import FeatureCache
 from StrokeSAMLib.interactive.features.encodings import Encodings
-from StrokeSAMLib.interactive.object_end import engine_prediction
-from StrokeSAMLib.interactive.prompts import Box, Mask, Point, Prompt
-from StrokeSAMLib.interactive.propagation import PropagationPlan, can_resume, propagate
+from StrokeSAMLib.interactive.prompts import KINDS, Mask, Prompt
+from StrokeSAMLib.interactive.propagation import PropagationPlan
 from StrokeSAMLib.interactive.session_state import History, SessionState
-from StrokeSAMLib.interactive.slice_prompts import PlacedPrompt, place_prompt, prompts_on_slice
+from StrokeSAMLib.interactive.slice_prediction import SlicePrediction
+from StrokeSAMLib.interactive.slice_prompts import PlacedPrompt
 from StrokeSAMLib.interactive.slice_stack import SliceStack, slice_axis, stack_along, stack_along_axis
+from StrokeSAMLib.interactive.volume_prediction import VolumePrediction
 from StrokeSAMLib.io.image_checks import check_scalar
 
 # Called with the number of a slice and its mask, bool (row, column).
@@ -44,7 +43,7 @@ class Session:
     def __init__(
         self,
         image: sitk.Image,
-        engine: str | Engine = "random-walker",
+        engine: str | AnyEngine = "random-walker",
         *,
         axis: int | None = None,
         normal: Sequence[float] | None = None,
@@ -86,6 +85,8 @@ class Session:
 
     def _start(self, encodings: Encodings) -> None:
         self.encodings = encodings
+        in_3d = isinstance(encodings.engine, VolumeEngine)
+        self._prediction = VolumePrediction(encodings) if in_3d else SlicePrediction(encodings)
         self._history = History()
         self._next_id = 1
 
@@ -134,12 +135,14 @@ class Session:
     def add(self, prompt: Prompt) -> int:
         """Add a prompt, and predict the mask of its slice.
 
+        Of an engine that answers in 3-D, it also changes the masks of all slices that a propagation reached before.
+
         Returns:
             The number of the prompt, for `change` and `remove`.
 
         Raises:
-            InputError: the prompt lies outside the volume, is empty, contradicts another, or is a negative point on a
-                slice without a mask.
+            InputError: the prompt lies outside the volume, is empty, contradicts another, or is a negative point where
+                nothing says that the object is there.
             OptionError: the engine does not take this type of prompt.
         """
         number = self._next_id
@@ -170,7 +173,7 @@ class Session:
         self._update(prompts, {"do": "remove", "number": number})
 
     def slice_mask(self, k: int) -> np.ndarray:
-        """The mask of slice `k`, bool (row, column), without the pixels of negative masks."""
+        """The mask of slice `k`, bool (row, column), without the pixels of negative masks and lassos."""
         prediction = self._state.prompted.get(k) or self._state.tracked.get(k)
         mask = np.zeros(self.stack.shape, bool) if prediction is None else prediction.mask(self.stack.shape)
         return self._without_excluded(k, mask)
@@ -187,6 +190,8 @@ class Session:
         **settings: Any,
     ) -> int:
         """Propagate from the prompted slices through the volume.
+
+        An engine that answers in 3-D needs one propagation: from then on each prompt changes all these slices at once.
 
         Args:
             plan: settings; or its fields as keyword arguments (``direction="up"``, …).
@@ -207,7 +212,7 @@ class Session:
         state, shape = self._state, self.stack.shape
         predictions: dict[int, Prediction] = {}
         visited, cancelled = 0, None
-        steps = propagate(self.encodings, state.prompted, plan, state.tracked, state.corrected)
+        steps = self._prediction.steps(state, plan)
         for k, prediction in itertools.islice(steps, most):
             predictions[k] = prediction
             visited += 1
@@ -218,10 +223,9 @@ class Session:
             except Cancelled as stop:
                 cancelled = stop
                 break
-        tracked = {**self._not_replaced(plan), **predictions}
         # The order of the slices is fixed, so a replay needs only the number visited by a cancelled propagation.
         action = {"do": "propagate", "plan": plan.to_json(), "visited": visited}
-        self._history.push(replace(state, tracked=tracked, corrected=frozenset(), action=action))
+        self._history.push(self._prediction.propagated(state, plan, predictions, action))
         if cancelled is not None:
             raise cancelled
         return visited
@@ -233,6 +237,12 @@ class Session:
     def redo(self) -> bool:
         """Redo the action undone last; True if there was one."""
         return self._history.redo()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes for the user, about the engine's computation and the present answer."""
+        answer = self._state.answer
+        return (*self.encodings.notes, *(answer.notes if answer is not None else ()))
 
     @property
     def can_undo(self) -> bool:
@@ -273,94 +283,26 @@ class Session:
             raise OptionError(f"there is no prompt {number}")
 
     def _place_prompt(self, prompt: Prompt) -> PlacedPrompt:
-        kind = _KINDS[type(prompt)]
+        kind = KINDS[type(prompt)]
         engine = self.encodings.engine
-        excludes = isinstance(prompt, Mask) and not prompt.positive  # applied without the engine
-        if kind not in engine.accepts and not excludes:
+        if kind not in engine.accepts and not _is_exclusion(prompt):
             raise OptionError(f"engine {engine.id} takes no {kind}, only {', '.join(sorted(engine.accepts))}")
-        return place_prompt(prompt, self.stack)
+        return self._prediction.place(prompt)
 
     def _update(self, prompts: Mapping[int, PlacedPrompt], action: Mapping[str, Any]) -> None:
-        """Push a state with `prompts`, and predict the slices on which they differ from the present ones."""
-        before = self._state
-        changed = {
-            k
-            for number in before.prompts.keys() | prompts.keys()
-            if before.prompts.get(number) is not prompts.get(number)
-            for entry in (before.prompts.get(number), prompts.get(number))
-            if entry is not None
-            for k in entry.slices
-        }
-        prompted = dict(before.prompted)
-        for k in sorted(changed):
-            prediction = self._predict(k, prompts, action["do"] == "add")
-            prompted.pop(k, None)
-            if prediction is not None:
-                prompted[k] = prediction
-        corrected = before.corrected | changed if before.tracked else before.corrected
-        self._history.push(SessionState(prompts, prompted, before.tracked, frozenset(corrected), action))
-
-    def _predict(self, k: int, prompts: Mapping[int, PlacedPrompt], added: bool) -> Prediction | None:
-        """The prediction on slice `k`, None without prompts there.
-
-        Each prompt corrects the prediction before it, the first one the tracked prediction. Where the newest prompt
-        was `added`, only that one is predicted, from the present prediction.
-        """
-        cumulative = prompts_on_slice(prompts.values(), k, self.stack.shape)
-        if not cumulative:
-            return None
-        state, engine = self._state, self.encodings.engine
-        tracked = state.tracked.get(k)
-        prediction = engine_prediction(tracked)
-        if added and k in state.prompted:
-            cumulative, prediction = cumulative[-1:], state.prompted[k]
-        context = self._context(k) if tracked is not None and engine.tracks else None
-        for slice_prompts in cumulative:
-            if prediction is not None or not slice_prompts.only_negative:
-                predict = partial(engine.predict, prompts=slice_prompts, previous=prediction, context=context)
-                prediction = self.encodings.with_features(k, predict)
-        if prediction is None:
-            raise InputError(f"slice {k} has only negative points: add a positive one, or a box")
-        return prediction
-
-    def _context(self, k: int) -> PropagationContext:
-        """The position of tracked slice `k` in its propagation."""
-        state = self._state
-        prompted = {n: prediction for n, prediction in sorted(state.prompted.items()) if n != k}
-        engine = cast(TrackingEngine, self.encodings.engine)
-        for n, prediction in prompted.items():
-            self.encodings.with_features(n, partial(engine.remember, prediction=prediction))
-        backwards = all(n > k for n in prompted)
-        tracked = {n: prediction for n, prediction in state.tracked.items() if n != k and n not in prompted}
-        return PropagationContext(k, len(self.stack), backwards, MemoryBank(prompted, tracked))
-
-    def _not_replaced(self, plan: PropagationPlan) -> dict[int, Prediction]:
-        """The tracked predictions on slices that `plan` does not replace."""
-        state = self._state
-        if plan.resume and can_resume(state.prompted, state.tracked, state.corrected):
-            return dict(state.tracked)
-        allowed = plan.range(len(self.stack))
-        highest, lowest = max(state.prompted, default=0), min(state.prompted, default=0)
-        replaced = {"both": allowed, "up": range(lowest, allowed.stop), "down": range(allowed.start, highest + 1)}
-        return {
-            k: prediction
-            for k, prediction in state.tracked.items()
-            if k in state.prompted or k not in allowed or k not in replaced[plan.direction]
-        }
+        self._history.push(self._prediction.with_prompts(self._state, prompts, action))
 
     def _without_excluded(self, k: int, mask: np.ndarray) -> np.ndarray:
-        """`mask` without the pixels of the negative masks on slice `k`."""
+        """`mask` without the pixels of negative masks and lassos on slice `k`."""
         for entry in self._exclusions(k):
-            mask = mask & ~entry.pixels[k]
+            mask = mask & ~entry.excluded[k]
         return mask
 
     def _exclusions(self, k: int) -> list[PlacedPrompt]:
-        """The negative masks that are not empty on slice `k`."""
-        return [
-            entry
-            for entry in self._state.prompts.values()
-            if isinstance(entry.prompt, Mask) and not entry.prompt.positive and k in entry.pixels
-        ]
+        """The prompts that say where the object is not on slice `k`."""
+        return [entry for entry in self._state.prompts.values() if k in entry.excluded]
 
 
-_KINDS = {Point: "point", Box: "box", Mask: "mask"}
+def _is_exclusion(prompt: Prompt) -> bool:
+    """True for a negative mask, which is applied without the engine."""
+    return isinstance(prompt, Mask) and not prompt.positive

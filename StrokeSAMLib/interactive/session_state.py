@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from StrokeSAMLib.interactive.engines.base import Prediction
+from StrokeSAMLib.interactive.engines.base import Prediction, VolumeAnswer
 from StrokeSAMLib.interactive.slice_prompts import PlacedPrompt
 
 EMPTY: Mapping = MappingProxyType({})
@@ -20,8 +20,12 @@ class SessionState:
     Attributes:
         prompts: prompts by number, in the order in which they were added.
         prompted: predictions on slices with prompts, by slice.
-        tracked: predictions of the propagation, by slice; on a slice with prompts, the one that the prompts correct.
+        tracked: predictions of the propagation, by slice; on a slice with prompts, the one that the prompts correct. Of
+            an engine that answers in 3-D, the predictions of its answer on the slices `reached` and on those with
+            prompts.
         corrected: slices whose prompts changed since the last propagation.
+        answer: the answer of an engine that answers in 3-D.
+        reached: slices that a propagation of such an answer reached.
         action: the action that led here from the state before, as written to a session's file.
     """
 
@@ -29,6 +33,8 @@ class SessionState:
     prompted: Mapping[int, Prediction] = field(default_factory=lambda: EMPTY)
     tracked: Mapping[int, Prediction] = field(default_factory=lambda: EMPTY)
     corrected: frozenset[int] = frozenset()
+    answer: VolumeAnswer | None = None
+    reached: frozenset[int] = frozenset()
     action: Mapping[str, Any] | None = None
 
     def predictions(self) -> dict[int, Prediction]:

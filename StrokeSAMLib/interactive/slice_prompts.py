@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from StrokeSAMLib.interactive.prompts import Box, Mask, Point, Prompt
 from StrokeSAMLib.interactive.slice_stack import SliceStack, slice_axis
 
 # A box narrower than this on either side has no area, pixels.
-_LEAST_SIDE = 1.0
+LEAST_SIDE = 1.0
 # Points of opposite sign nearer than this contradict each other, pixels.
 _SAME_PIXEL = 0.5
 
@@ -51,14 +51,17 @@ class PlacedPrompt:
     Attributes:
         prompt: the prompt in physical space.
         slices: slices that the prompt changes by prediction; none for a negative mask.
-        pixels: (column, row) of a point; (column, row, column, row) of a box; masks by slice number of a mask.
+        pixels: (column, row) of a point; (column, row, column, row) of a box; masks by slice number of a mask. In a
+            session whose engine answers in 3-D, a `volume_prompts.Placed`.
         span: first and last slice that a box gives the object; None for other prompts.
+        excluded: masks by slice number where the object is not.
     """
 
     prompt: Prompt
     slices: tuple[int, ...]
     pixels: Any
     span: tuple[int, int] | None = None
+    excluded: Mapping[int, np.ndarray] = field(default_factory=dict)
 
 
 def place_prompt(prompt: Prompt, stack: SliceStack) -> PlacedPrompt:
@@ -71,10 +74,14 @@ def place_prompt(prompt: Prompt, stack: SliceStack) -> PlacedPrompt:
         return _place_point(prompt, stack)
     if isinstance(prompt, Box):
         return _place_box(prompt, stack)
+    if not isinstance(prompt, Mask):
+        raise TypeError(f"{type(prompt).__name__} has no place on a single slice")
     slices = stack.slices_of(prompt.image)
     if not slices:
         raise InputError("mask: it has no voxel within the volume")
-    return PlacedPrompt(prompt, tuple(slices) if prompt.positive else (), slices)
+    if prompt.positive:
+        return PlacedPrompt(prompt, tuple(slices), slices)
+    return PlacedPrompt(prompt, (), slices, excluded=slices)
 
 
 def drawn_axis(prompts: Iterable[Prompt], image: sitk.Image) -> int:
@@ -87,7 +94,7 @@ def drawn_axis(prompts: Iterable[Prompt], image: sitk.Image) -> int:
             corners = [
                 image.TransformPhysicalPointToContinuousIndex(corner) for corner in (prompt.first, prompt.second)
             ]
-            flat = np.flatnonzero(np.abs(np.subtract(*corners)) < _LEAST_SIDE / 2)
+            flat = np.flatnonzero(np.abs(np.subtract(*corners)) < LEAST_SIDE / 2)
             if len(flat) == 1:
                 return int(flat[0])
     return slice_axis(image)
@@ -118,22 +125,22 @@ def _place_point(point: Point, stack: SliceStack) -> PlacedPrompt:
     rows, columns = stack.shape
     limits = ((column, columns), (row, rows), (k, len(stack)))
     if not all(-0.5 <= value < count - 0.5 for value, count in limits):
-        raise InputError(f"point {_text(point.position)} lies outside the volume")
+        raise InputError(f"point {position_text(point.position)} lies outside the volume")
     return PlacedPrompt(point, (_nearest(k),), (column, row))
 
 
 def _place_box(box: Box, stack: SliceStack) -> PlacedPrompt:
     corners = np.array([stack.to_index(box.first), stack.to_index(box.second)])
     low, high = corners.min(axis=0), corners.max(axis=0)
-    name = f"box {_text(box.first)} to {_text(box.second)}"
-    if (high[:2] - low[:2] < _LEAST_SIDE).any():
+    name = f"box {position_text(box.first)} to {position_text(box.second)}"
+    if (high[:2] - low[:2] < LEAST_SIDE).any():
         raise InputError(f"{name} has no area in the plane of the slices")
     rows, columns = stack.shape
     last = np.array([columns, rows, len(stack)]) - 1.0
     if (high < -0.5).any() or (low >= last + 0.5).any():
         raise InputError(f"{name} lies outside the volume")
     low, high = np.clip(low, 0, last), np.clip(high, 0, last)
-    if (high[:2] - low[:2] < _LEAST_SIDE).any():
+    if (high[:2] - low[:2] < LEAST_SIDE).any():
         raise InputError(f"{name} lies outside the volume, except for its edge")
     first, final = _nearest(low[2]), _nearest(high[2])
     return PlacedPrompt(box, ((first + final) // 2,), (*low[:2], *high[:2]), (first, final))
@@ -152,15 +159,17 @@ def _with(present: SlicePrompts, entry: PlacedPrompt, k: int) -> SlicePrompts:
     if isinstance(entry.prompt, Mask):
         mask = entry.pixels[k] if present.mask is None else present.mask | entry.pixels[k]
         return replace(present, mask=mask)
+    if not isinstance(entry.prompt, Point):
+        raise TypeError(f"{type(entry.prompt).__name__} has no place on a single slice")
     label = int(entry.prompt.positive)
     point = np.asarray([entry.pixels], np.float32)
     near = np.abs(present.points - point).max(axis=1) < _SAME_PIXEL
     if (present.labels[near] != label).any():
-        raise InputError(f"point {_text(entry.prompt.position)} contradicts another point at the same place")
+        raise InputError(f"point {position_text(entry.prompt.position)} contradicts another point at the same place")
     return replace(
         present, points=np.vstack([present.points, point]), labels=np.append(present.labels, np.uint8(label))
     )
 
 
-def _text(position: tuple[float, float, float]) -> str:
+def position_text(position: tuple[float, float, float]) -> str:
     return "(" + ", ".join(f"{value:.1f}" for value in position) + ") LPS mm"

@@ -76,6 +76,50 @@ class InteractiveSegment:
 
         return self.session.add(Point(swapRasLps(position), positive))
 
+    def addScribble(self, points: Sequence[Sequence[float]], positive: bool = True) -> int:
+        """Add a line and return the prompt's number.
+
+        Args:
+            points: positions along the line, RAS, mm.
+            positive: True for a line inside the object, False for a line outside it.
+
+        Raises:
+            InputError: a point lies outside the volume, or the line contradicts another prompt.
+            OptionError: the engine takes no scribbles.
+        """
+        from StrokeSAMLib.interactive import Scribble
+
+        return self.session.add(Scribble(tuple(map(swapRasLps, points)), positive))
+
+    def addLasso(self, points: Sequence[Sequence[float]], positive: bool = True) -> int:
+        """Add a closed line and return the prompt's number.
+
+        Args:
+            points: positions along the line in one plane of the volume, RAS, mm.
+            positive: True if the object lies in the line and fills most of it, False if no object lies in it.
+
+        Raises:
+            InputError: a point lies outside the volume, the line does not lie in a plane or has no area.
+            OptionError: the engine takes no lassos.
+        """
+        from StrokeSAMLib.interactive import Lasso
+
+        return self.session.add(Lasso(tuple(map(swapRasLps, points)), positive))
+
+    def addMask(self, image: sitk.Image, positive: bool = True) -> int:
+        """Add a mask as a prompt and return the prompt's number.
+
+        Args:
+            image: on any grid, LPS; voxels other than 0 count.
+            positive: True if the mask is the object, False if the object must not overlap it.
+
+        Raises:
+            InputError: the mask has no voxel within the volume.
+        """
+        from StrokeSAMLib.interactive import Mask
+
+        return self.session.add(Mask(image, positive))
+
     def addSegment(self, segmentId: str | None, positive: bool = True) -> int:
         """Add a segment of the segmentation as a mask prompt and return the prompt's number.
 

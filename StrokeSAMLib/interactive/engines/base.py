@@ -1,15 +1,16 @@
-"""The protocol of an engine: it encodes slices, and predicts masks on them from prompts."""
+"""The protocols of engines: one that predicts slices and propagates, and one that answers in 3-D."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from StrokeSAMLib.interactive.features.footprint import Footprint
-from StrokeSAMLib.interactive.slice_prompts import SlicePrompts
+from StrokeSAMLib.interactive.slice_prompts import PlacedPrompt, SlicePrompts
+from StrokeSAMLib.interactive.slice_stack import SliceStack
 
 Spacing = tuple[float, float, float]
 
@@ -60,24 +61,44 @@ class PropagationContext:
     bank: MemoryBank
 
 
-class Engine(Protocol):
-    """A segmenter of slices. One instance serves any number of stacks and segments.
+class AnyEngine(Protocol):
+    """The attributes and methods that every engine has. One instance serves any number of stacks and segments.
 
     Each method raises `MemoryError` where the device has no memory left.
 
     Attributes:
         id: public name.
-        accepts: types of prompts that the engine takes: "point", "box", "mask".
+        accepts: types of prompts that the engine takes: values of `prompts.KINDS`.
         device: device of the computation: "cpu", or a value that `Features.to` takes.
-        tracks: true where the engine has the methods of `TrackingEngine`.
         notes: notes for the user about the engine's computation.
     """
 
     id: str
     accepts: frozenset[str]
     device: Any
-    tracks: bool
     notes: tuple[str, ...]
+
+    def footprint(self) -> Footprint:
+        """The memory that the engine takes."""
+        ...
+
+    def use_cpu(self) -> bool:
+        """Move to the CPU for good, where the device has no memory left. False where the engine is there already."""
+        ...
+
+    def describe(self) -> Mapping[str, Any]:
+        """The settings that a replay needs to load the same engine: options, precision, checksum of the weights."""
+        ...
+
+
+class Engine(AnyEngine, Protocol):
+    """A segmenter of slices.
+
+    Attributes:
+        tracks: true where the engine has the methods of `TrackingEngine`.
+    """
+
+    tracks: bool
 
     def encode(self, pixels: np.ndarray, spacing: Spacing) -> Features:
         """Encode a slice, UInt8 (row, column); by far the slowest step.
@@ -115,18 +136,6 @@ class Engine(Protocol):
         """
         ...
 
-    def footprint(self) -> Footprint:
-        """The memory that the engine takes."""
-        ...
-
-    def use_cpu(self) -> bool:
-        """Move to the CPU for good, where the device has no memory left. False where the engine is there already."""
-        ...
-
-    def describe(self) -> Mapping[str, Any]:
-        """The settings that a replay needs to load the same engine: options, precision, checksum of the weights."""
-        ...
-
 
 class TrackingEngine(Engine, Protocol):
     """An engine with the memory of a video model."""
@@ -137,4 +146,37 @@ class TrackingEngine(Engine, Protocol):
 
     def track(self, features: Features, context: PropagationContext) -> Prediction:
         """Predict the object on a slice without prompts from the memory of other slices."""
+        ...
+
+
+class VolumeAnswer(Protocol):
+    """The object in 3-D that a volume engine found.
+
+    Attributes:
+        slices: the prediction of each slice of the region around the prompts, which may be empty; the same object as in
+            the answer before where the slice did not change.
+        notes: notes for the user about this answer.
+    """
+
+    slices: Mapping[int, Prediction]
+    notes: tuple[str, ...]
+
+
+@runtime_checkable
+class VolumeEngine(AnyEngine, Protocol):
+    """An engine that answers in 3-D, from all prompts at once. It sees the region of the stack around the prompts."""
+
+    def answer(
+        self, stack: SliceStack, prompts: Sequence[PlacedPrompt], previous: VolumeAnswer | None = None
+    ) -> VolumeAnswer:
+        """Segment the object that all `prompts` describe.
+
+        Args:
+            stack: the volume as slices.
+            prompts: at least one, the newest last; see `volume_prompts.place_in_volume`.
+            previous: an earlier answer on this stack, whose work can be continued. The answer does not depend on it.
+
+        Raises:
+            InputError: no prompt says where the object is.
+        """
         ...

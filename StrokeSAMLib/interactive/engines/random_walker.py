@@ -1,158 +1,118 @@
-"""The engine without weights: a random walker with priors of location and of intensity.
+"""The engine without weights: a random walker in 3-D with priors of place and look, from all prompts at once.
 
-The priors depend on the prompts:
-- A box: the object fills an ellipse in it, and resembles the core of the ellipse more than the pixels outside the box.
-- Clicks: the object lies near the positive clicks, and resembles the pixels around them.
-- The next slice: the object lies where it lay on the slice before, is somewhat smaller, and looks the same.
+`walker_evidence` gathers what boxes, lassos and masks say; each point or scribble then corrects it in turn, where the
+answer so far contradicts it. A correction reaches about as far as the answer's outline lies from it, and less than to
+the nearest prompt of the other sign; farther where the image looks the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.ndimage as ndi
 
+from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.core.options import NoOptions, build_options
-from StrokeSAMLib.interactive.engines.appearance import Appearance
-from StrokeSAMLib.interactive.engines.base import PropagationContext, Spacing
-from StrokeSAMLib.interactive.engines.walker_solver import object_probability
+from StrokeSAMLib.interactive.engines.walker_corrections import Field, corrected, uncorrected
+from StrokeSAMLib.interactive.engines.walker_evidence import (
+    CLICK_REACH_MM,
+    Evidence,
+    bounds,
+    flat_axis,
+    gather,
+    is_outline,
+)
+from StrokeSAMLib.interactive.engines.walker_region import WalkerRegion
 from StrokeSAMLib.interactive.features.footprint import MIB, Footprint
-from StrokeSAMLib.interactive.slice_prompts import SlicePrompts
+from StrokeSAMLib.interactive.slice_prompts import PlacedPrompt
+from StrokeSAMLib.interactive.slice_stack import SliceStack
+from StrokeSAMLib.interactive.volume_prompts import Placed, Region, Stroke
 
-# The numbers were tuned on three RECIST lesions and three phantoms (docs/interactive.md).
-# The largest side of the walker's grid, pixels.
-_GRID = 64
-# Margin around the prompts: a part of their longer side, and at least so many mm.
-_MARGIN = 0.25
-_LEAST_MARGIN_MM = 6.0
-_SMOOTHING_PX = 0.9
-# Softness of the location prior: of the ellipse in a box, as a part of its radius; of the outline on the slice before,
-# as a part of the square root of its area.
-_ELLIPSE_SOFTNESS, _OUTLINE_SOFTNESS = 0.28, 0.22
-# Weights and bounds of the log-odds of location and of intensity.
-_LOCATION_WEIGHT, _MOST_LOCATION = 1.6, 6.0
-_INTENSITY_WEIGHT, _MOST_INTENSITY = 0.65, 5.0
-# Half the height of the object along the stack, in radii of the prompted slice: objects are about as high as wide.
-_HEIGHT = 1.1
-# The object has ended where less than this part of the prompted slice's area is left, or where the mean log-odds of
-# intensity are below this: it looks like the surroundings.
-_LEAST_AREA, _LEAST_LOG_ODDS = 0.13, 0.1
-# Reach of a click without a box or a mask; lesions of the head have radii of 5 to 45 mm.
-_CLICK_REACH_MM = 45.0
-_CLICK_RADIUS_MM = 2.5
-_ROUNDS = 2
+# The constants here and in `walker_evidence` were chosen on the cases of Testing/Benchmarks/clicks.py.
+# Margin of the region: a part of the longest side of an outline, and at least so many mm; across a plane with an
+# outline, this part of that side.
+_MARGIN, _LEAST_MARGIN_MM, _ACROSS = 0.4, 8.0, 1.5
+# The answer has at most the volume of the box, twice as high as its longest side, or of a ball around a click.
+_BALL = 4 / 3 * np.pi
 
 
 @dataclass(frozen=True, eq=False)
-class WalkerFeatures:
-    """A slice without encoding. `pixels` is a view of the volume's 8-bit slices."""
-
-    pixels: np.ndarray
-    spacing: Spacing
-
-    @property
-    def nbytes(self) -> int:
-        """0: the pixels are those of the volume."""
-        return 0
-
-    def to(self, device: str) -> WalkerFeatures:
-        """The same object: the engine runs on the host only."""
-        return self
-
-
-@dataclass(frozen=True, eq=False)
-class WalkerPrediction:
-    """A cropped mask, and the state for the next slice.
-
-    Attributes:
-        crop: part of the mask, bool (row, column).
-        corner: (row, column) of the first pixel of `crop` on the slice.
-        appearance: appearance of the object and its surroundings on the prompted slice.
-        radius_mm: radius of a circle of the object's area on the prompted slice.
-        travelled_mm: distance from the prompted slice to this one.
-    """
+class CroppedMask:
+    """A mask on one slice: `crop`, bool, with its first pixel at `corner` (row, column)."""
 
     crop: np.ndarray
     corner: tuple[int, int]
-    appearance: Appearance
-    radius_mm: float
-    travelled_mm: float = 0.0
 
     def mask(self, shape: tuple[int, int]) -> np.ndarray:
         """See `Prediction.mask`."""
         full = np.zeros(shape, bool)
-        rows, columns = self.crop.shape
-        full[self.corner[0] : self.corner[0] + rows, self.corner[1] : self.corner[1] + columns] = self.crop
+        (row, column), (rows, columns) = self.corner, self.crop.shape
+        full[row : row + rows, column : column + columns] = self.crop
         return full
+
+    def equals(self, other: CroppedMask) -> bool:
+        """True if both are the same mask."""
+        return self.corner == other.corner and np.array_equal(self.crop, other.crop)
+
+
+@dataclass(frozen=True, eq=False)
+class WalkerAnswer:
+    """An answer, and the state from which the next correction goes on.
+
+    Attributes:
+        slices: see `VolumeAnswer.slices`.
+        notes: see `VolumeAnswer.notes`.
+        region: the region.
+        gathered: the prompts from which `evidence` was gathered.
+        evidence: the evidence before corrections.
+        strokes: the corrections so far.
+        field: the answer on the grid.
+    """
+
+    slices: Mapping[int, CroppedMask]
+    notes: tuple[str, ...]
+    region: WalkerRegion
+    gathered: tuple[Placed, ...]
+    evidence: Evidence
+    strokes: tuple[Stroke, ...]
+    field: Field
 
 
 class RandomWalker:
     """The engine of this module. It has no state."""
 
     id = "random-walker"
-    accepts = frozenset({"point", "box", "mask"})
+    accepts = frozenset({"point", "box", "scribble", "lasso", "mask"})
     device = "cpu"
-    tracks = False
     notes: tuple[str, ...] = ()
 
-    def encode(self, pixels: np.ndarray, spacing: Spacing) -> WalkerFeatures:
-        """The slice itself."""
-        return WalkerFeatures(pixels, spacing)
-
-    def predict(
-        self,
-        features: WalkerFeatures,
-        prompts: SlicePrompts,
-        previous: WalkerPrediction | None = None,
-        context: PropagationContext | None = None,
-    ) -> WalkerPrediction:
-        """See `Engine.predict`."""
-        shape = features.pixels.shape
-        drawn = prompts.mask
-        if drawn is not None and len(prompts.points) == 0:
-            return self._from_drawn(features, drawn)
-        start = previous.mask(shape) if previous is not None else drawn
-        if start is not None and not start.any():
-            start = None
-        if start is None and previous is not None and prompts.only_negative:
-            return replace(previous, crop=np.zeros_like(previous.crop))  # the empty mask stays empty
-        field = _Field(features, _extent(prompts, start, features.spacing))
-        location = field.location_log_odds(prompts, start)
-        seeds = field.seeds(prompts)
-        if start is not None and previous is not None:
-            appearance = previous.appearance
+    def answer(
+        self, stack: SliceStack, prompts: Sequence[PlacedPrompt], previous: WalkerAnswer | None = None
+    ) -> WalkerAnswer:
+        """See `VolumeEngine.answer`."""
+        places: list[Placed] = [entry.pixels for entry in prompts]
+        strokes = tuple(place for place in places if isinstance(place, Stroke))
+        gathered = _gathered(places, strokes)
+        low, high = _extent(gathered, strokes, np.array(stack.spacing[::-1]))
+        region = WalkerRegion.around(stack.pixels, stack.spacing[::-1], low, high, previous and previous.region)
+        if previous is not None and _continues(previous, region, gathered, strokes):
+            evidence, field, done = previous.evidence, previous.field, len(previous.strokes)
         else:
-            appearance = field.initial_appearance(location, seeds)
-        rounds = 1 if start is not None else _ROUNDS
-        for n in range(rounds):
-            probability = field.probability(location, appearance, seeds)
-            inside = probability > 0.5
-            if n + 1 < rounds and 4 < np.count_nonzero(inside) < inside.size - 4:
-                appearance = field.appearance(inside)
-        crop = field.crop_mask(probability, prompts)
-        return _new_prediction(crop, field.corner, appearance, features.spacing)
-
-    def follow(self, features: WalkerFeatures, neighbour: WalkerPrediction, shape: tuple[int, int]) -> WalkerPrediction:
-        """See `Engine.follow`."""
-        before = neighbour.mask(shape)
-        step = features.spacing[2]
-        travelled = neighbour.travelled_mm + step
-        field = _Field(features, _extent(SlicePrompts(shape), before, features.spacing))
-        shrinkage = _shrinkage_mm(neighbour, travelled, step, field.pixel_mm2)
-        location = field.location_log_odds(SlicePrompts(shape), before, shrinkage)
-        probability = field.probability(location, neighbour.appearance, np.zeros(field.grey.shape, np.int8))
-        crop = field.crop_mask(probability, SlicePrompts(shape))
-        prediction = replace(neighbour, crop=crop, corner=field.corner, travelled_mm=travelled)
-        if self._continues(prediction, field, probability > 0.5):
-            return prediction
-        return replace(prediction, crop=np.zeros_like(crop))
+            evidence, done = gather(region, gathered), 0
+            field = uncorrected(evidence)
+        for n in range(done, len(strokes)):
+            field = corrected(region, evidence, field, strokes[n], strokes[:n])
+        slices, notes = _slices(region, evidence, field, gathered, strokes)
+        if previous is not None:
+            slices = {k: _kept(mask, previous.slices.get(k)) for k, mask in slices.items()}
+        return WalkerAnswer(slices, notes, region, gathered, evidence, strokes, field)
 
     def footprint(self) -> Footprint:
-        """See `Engine.footprint`."""
-        return Footprint(model=0, working=20 * MIB, features=0, prediction=MIB // 16)
+        """See `AnyEngine.footprint`."""
+        return Footprint(model=0, working=40 * MIB, features=0, prediction=MIB // 16)
 
     def use_cpu(self) -> bool:
         """False: the engine always runs on the CPU."""
@@ -162,177 +122,6 @@ class RandomWalker:
         """No settings: the engine has no options and no weights."""
         return {}
 
-    def _continues(self, prediction: WalkerPrediction, field: _Field, inside: np.ndarray) -> bool:
-        """True if the object has not ended before this slice; `inside` is its mask on the walker's grid."""
-        area = np.count_nonzero(prediction.crop) * field.pixel_mm2
-        if not inside.any() or area < _LEAST_AREA * np.pi * prediction.radius_mm**2:
-            return False
-        return float(field.intensity_log_odds(prediction.appearance)[inside].mean()) >= _LEAST_LOG_ODDS
-
-    def _from_drawn(self, features: WalkerFeatures, drawn: np.ndarray) -> WalkerPrediction:
-        field = _Field(features, _extent(SlicePrompts(drawn.shape), drawn, features.spacing))
-        appearance = field.appearance(field.on_grid(drawn) > 0.5)
-        return _new_prediction(drawn[field.rows, field.columns], field.corner, appearance, features.spacing)
-
-
-class _Field:
-    """A part of a slice on the walker's grid, which has square pixels and at most `_GRID` a side.
-
-    Attributes:
-        grey: smoothed intensities on the grid, Float64 (row, column).
-        rows, columns: the part of the slice.
-        corner: (row, column) of the first pixel of that part.
-        pixel_mm2: area of a pixel of the slice.
-        step_mm: spacing of the grid.
-    """
-
-    def __init__(self, features: WalkerFeatures, extent: tuple[float, float, float, float]):
-        low_x, low_y, high_x, high_y = extent
-        rows, columns = features.pixels.shape
-        self.rows = slice(max(int(low_y), 0), min(int(np.ceil(high_y)) + 1, rows))
-        self.columns = slice(max(int(low_x), 0), min(int(np.ceil(high_x)) + 1, columns))
-        self.corner = (self.rows.start, self.columns.start)
-        crop = features.pixels[self.rows, self.columns].astype(np.float64)
-        self._shape = crop.shape
-        steps = (features.spacing[1], features.spacing[0])
-        self.pixel_mm2 = steps[0] * steps[1]
-        size_mm = [n * step for n, step in zip(crop.shape, steps, strict=True)]
-        self.step_mm = max(max(size_mm) / _GRID, min(steps))
-        self._zoom = [step / self.step_mm for step in steps]
-        # At least the smoothing that the coarser grid needs against aliasing.
-        blur = [max(_SMOOTHING_PX * min(steps), 0.5 * self.step_mm) / step for step in steps]
-        self.grey = self._zoomed(ndi.gaussian_filter(crop, blur, mode="nearest"))
-
-    def _zoomed(self, array: np.ndarray) -> np.ndarray:
-        return ndi.zoom(array.astype(np.float64), self._zoom, order=1, mode="nearest", grid_mode=True)
-
-    def on_grid(self, mask: np.ndarray) -> np.ndarray:
-        """A mask of the slice on this grid, Float64 0…1."""
-        return self._zoomed(mask[self.rows, self.columns])
-
-    def _coordinates(self) -> tuple[np.ndarray, np.ndarray]:
-        """The column (1, n) and the row (n, 1) on the slice of this grid's pixel centres."""
-        rows, columns = self.grey.shape
-        y = (np.arange(rows) + 0.5) * self._shape[0] / rows - 0.5 + self.corner[0]
-        x = (np.arange(columns) + 0.5) * self._shape[1] / columns - 0.5 + self.corner[1]
-        return x[None, :], y[:, None]
-
-    def _distance_mm(self, point: np.ndarray) -> np.ndarray:
-        """The distance of each grid pixel from a point (column, row) of the slice."""
-        x, y = self._coordinates()
-        scale = [self.step_mm * n / size for n, size in zip(self.grey.shape, self._shape, strict=True)]
-        return np.hypot((x - point[0]) * scale[1], (y - point[1]) * scale[0])
-
-    def location_log_odds(self, prompts: SlicePrompts, start: np.ndarray | None, shrink_mm: float = 0.0) -> np.ndarray:
-        """The log-odds of the object from each grid pixel's location.
-
-        Args:
-            prompts: prompts on the slice.
-            start: a mask of the object to start from, bool (row, column) of the slice.
-            shrink_mm: distance by which the outline of `start` moves inward.
-        """
-        if start is not None:
-            location = self._from_outline(start, shrink_mm)
-        elif prompts.box is not None:
-            location = (1.03 - self._ellipse_radius(prompts.box)) / _ELLIPSE_SOFTNESS
-        else:
-            clicks = prompts.points[prompts.labels == 1]
-            nearest = np.min([self._distance_mm(point) for point in clicks], axis=0)
-            location = 1.0 - 3.0 * nearest / _CLICK_REACH_MM
-        if start is not None:
-            for point, label in zip(prompts.points, prompts.labels, strict=True):
-                self._correct(location, point, 1.0 if label else -1.0)
-        return _LOCATION_WEIGHT * np.clip(location, -_MOST_LOCATION, _MOST_LOCATION)
-
-    def _from_outline(self, start: np.ndarray, shrink_mm: float) -> np.ndarray:
-        inside = self.on_grid(start) > 0.5
-        depth = np.where(inside, ndi.distance_transform_edt(inside) - 0.5, 0.5 - ndi.distance_transform_edt(~inside))
-        softness = max(_OUTLINE_SOFTNESS * np.sqrt(np.count_nonzero(inside)), 1.0)
-        return (depth - shrink_mm / self.step_mm) / softness
-
-    def _correct(self, location: np.ndarray, point: np.ndarray, sign: float) -> None:
-        """Where a click contradicts the outline, replace `location` around it, as far as the outline lies from it."""
-        distance = self._distance_mm(point)
-        pixel = np.unravel_index(np.argmin(distance), distance.shape)
-        if location[pixel] * sign > 0:
-            return
-        agreeing = location * sign > 0
-        reach = float(distance[agreeing].min()) if agreeing.any() else _CLICK_REACH_MM
-        reach = max(1.3 * reach, 2 * _CLICK_RADIUS_MM)
-        near = distance < reach
-        location[near] = sign * (1.0 - 2.0 * distance[near] / reach)
-
-    def _ellipse_radius(self, box: tuple[float, float, float, float]) -> np.ndarray:
-        """The distance of each grid pixel from the middle of the box, 1 on the ellipse that fills it."""
-        x, y = self._coordinates()
-        middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
-        half = ((box[2] - box[0]) / 2 + 0.5, (box[3] - box[1]) / 2 + 0.5)
-        return np.hypot((x - middle[0]) / half[0], (y - middle[1]) / half[1])
-
-    def seeds(self, prompts: SlicePrompts) -> np.ndarray:
-        """The seeds on the grid, Int8: 1 around positive clicks, −1 around negative ones and outside a box, else 0."""
-        seeds = np.zeros(self.grey.shape, np.int8)
-        if prompts.box is not None:
-            x, y = self._coordinates()
-            low_x, low_y, high_x, high_y = prompts.box
-            seeds[(x < low_x - 0.5) | (x > high_x + 0.5) | (y < low_y - 0.5) | (y > high_y + 0.5)] = -1
-        for point, label in zip(prompts.points, prompts.labels, strict=True):
-            distance = self._distance_mm(point)
-            seeds[distance <= max(_CLICK_RADIUS_MM / 2, float(distance.min()))] = 1 if label else -1
-        return seeds
-
-    def initial_appearance(self, location: np.ndarray, seeds: np.ndarray) -> Appearance:
-        """The appearance of the object from its location and seeds alone."""
-        inside = location >= np.quantile(location, 0.75) if not (seeds > 0).any() else self._near(seeds > 0)
-        outside = seeds < 0 if (seeds < 0).any() else ~inside
-        return Appearance.from_regions(self.grey, inside, outside)
-
-    def _near(self, seeds: np.ndarray) -> np.ndarray:
-        distance = ndi.distance_transform_edt(~seeds) * self.step_mm
-        return distance <= 2 * _CLICK_RADIUS_MM
-
-    def appearance(self, inside: np.ndarray) -> Appearance:
-        """The appearance of the pixels `inside` a mask of the grid, and of the pixels outside it."""
-        return Appearance.from_regions(self.grey, inside, ~inside)
-
-    def intensity_log_odds(self, appearance: Appearance) -> np.ndarray:
-        """The log-odds of the object from each grid pixel's intensity."""
-        return np.clip(appearance.log_likelihood_ratio(self.grey), -_MOST_INTENSITY, _MOST_INTENSITY)
-
-    def probability(self, location: np.ndarray, appearance: Appearance, seeds: np.ndarray) -> np.ndarray:
-        """The probability of the object on the grid, Float64 0…1."""
-        log_odds = location + _INTENSITY_WEIGHT * self.intensity_log_odds(appearance)
-        return object_probability(self.grey, 1 / (1 + np.exp(-log_odds)), seeds)
-
-    def crop_mask(self, probability: np.ndarray, prompts: SlicePrompts) -> np.ndarray:
-        """The mask on the slice's own pixels, bool (row, column) of `rows` and `columns`.
-
-        It keeps the largest part of the object and the parts with positive clicks, with holes filled.
-        """
-        zoom = [full / small for full, small in zip(self._shape, probability.shape, strict=True)]
-        fine = ndi.zoom(probability, zoom, order=1, mode="nearest", grid_mode=True)[: self._shape[0], : self._shape[1]]
-        labels, count = ndi.label(fine > 0.5)
-        if count == 0:
-            return labels > 0
-        sizes = ndi.sum_labels(np.ones_like(labels), labels, np.arange(count + 1))
-        sizes[0] = 0
-        clicked = {labels[pixel] for pixel in self._pixels(prompts.points[prompts.labels == 1])}
-        parts = np.isin(labels, sorted({int(np.argmax(sizes)), *clicked} - {0}))
-        return _without_holes(parts, self._pixels(prompts.points[prompts.labels == 0]))
-
-    def _pixels(self, points: np.ndarray) -> list[tuple[int, int]]:
-        """The nearest pixels (row, column) within this part of the slice."""
-        last = np.array(self._shape) - 1
-        return [tuple(np.clip(np.rint(point[::-1]) - self.corner, 0, last).astype(int)) for point in points]
-
-
-def _without_holes(mask: np.ndarray, negative_pixels: list[tuple[int, int]]) -> np.ndarray:
-    """`mask` with its holes filled, except holes with a negative click."""
-    filled = ndi.binary_fill_holes(mask)
-    holes, _ = ndi.label(filled & ~mask)
-    open_holes = {holes[pixel] for pixel in negative_pixels} - {0}
-    return filled & ~np.isin(holes, sorted(open_holes)) if open_holes else filled
-
 
 def load(id: str, weights: Any, device: str, options: dict[str, Any]) -> RandomWalker:
     """The engine; it has no options."""
@@ -340,43 +129,134 @@ def load(id: str, weights: Any, device: str, options: dict[str, Any]) -> RandomW
     return RandomWalker()
 
 
-def _new_prediction(
-    crop: np.ndarray, corner: tuple[int, int], appearance: Appearance, spacing: Spacing
-) -> WalkerPrediction:
-    """A prediction on a prompted slice."""
-    radius = float(np.sqrt(np.count_nonzero(crop) * spacing[0] * spacing[1] / np.pi))
-    return WalkerPrediction(crop, corner, appearance, radius)
+def _gathered(places: Sequence[Placed], strokes: Sequence[Stroke]) -> tuple[Placed, ...]:
+    """The prompts from which evidence is gathered: the regions, or the first positive stroke if none has the object.
+
+    Raises:
+        InputError: no prompt says where the object is.
+    """
+    regions = tuple(place for place in places if not isinstance(place, Stroke))
+    if any(is_outline(place) for place in regions):
+        return regions
+    for stroke in strokes:
+        if stroke.positive:
+            return (*regions, stroke)
+    raise InputError("there are only negative points: add a positive one, or a box")
 
 
-def _extent(prompts: SlicePrompts, start: np.ndarray | None, spacing: Spacing) -> tuple[float, float, float, float]:
-    """(column, row, column, row) around the prompts and the mask `start`, with a margin."""
-    bounds = [np.asarray(prompts.box, float).reshape(2, 2)] if prompts.box is not None else []
-    if start is not None:
-        rows, columns = np.nonzero(start)
-        bounds.append(np.array([[columns.min(), rows.min()], [columns.max(), rows.max()]], float))
-    steps = np.array(spacing[:2])
-    if bounds:
-        low, high = np.min([each[0] for each in bounds], axis=0), np.max([each[1] for each in bounds], axis=0)
-        margin = np.maximum(_MARGIN * ((high - low) * steps).max(), _LEAST_MARGIN_MM) / steps
-        low, high = low - margin, high + margin
-        click_margin = np.full(2, 2 * _CLICK_RADIUS_MM) / steps
-    else:
-        low, high = np.full(2, np.inf), np.full(2, -np.inf)
-        click_margin = np.full(2, _CLICK_REACH_MM) / steps
-    points = prompts.points if bounds else prompts.points[prompts.labels == 1]
-    for point in points:
-        low, high = np.minimum(low, point - click_margin), np.maximum(high, point + click_margin)
-    return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+def _continues(
+    previous: WalkerAnswer, region: WalkerRegion, gathered: tuple[Placed, ...], strokes: tuple[Stroke, ...]
+) -> bool:
+    """True if `previous` has the same evidence, and no correction that is not one of the first `strokes`."""
+    same_evidence = previous.region is region and previous.gathered == gathered
+    return same_evidence and previous.strokes == strokes[: len(previous.strokes)]
 
 
-def _shrinkage_mm(neighbour: WalkerPrediction, travelled: float, step: float, pixel_mm2: float) -> float:
-    """The distance by which the outline of an ellipsoid moves inward from one slice to the next, mm."""
-    height = _HEIGHT * neighbour.radius_mm + step / 2
+def _extent(
+    gathered: Sequence[Placed], strokes: Sequence[Stroke], spacing: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The corners (slice, row, column) of the region around the prompts."""
+    corners = []
+    for place in gathered:
+        if isinstance(place, Stroke):
+            reach = CLICK_REACH_MM / spacing
+            corners += [place.voxels.min(axis=0) - reach, place.voxels.max(axis=0) + reach]
+        elif is_outline(place):
+            low, high = bounds(place)
+            longest = float(((high - low) * spacing).max())
+            margin = np.full(3, max(_MARGIN * longest, _LEAST_MARGIN_MM))
+            axis = flat_axis(low, high)
+            if axis is not None:
+                margin[axis] = max(_ACROSS * longest, _LEAST_MARGIN_MM)
+            corners += [low - margin / spacing, high + margin / spacing]
+    for stroke in strokes:
+        if stroke.positive:
+            corners += _around(stroke, spacing)
+    return np.min(corners, axis=0), np.max(corners, axis=0)
 
-    def radius(z: float) -> float:
-        return neighbour.radius_mm * np.sqrt(max(0.0, 1 - (z / height) ** 2))
 
-    shrinkage = radius(neighbour.travelled_mm) - radius(travelled)
-    if travelled < height:
-        return shrinkage
-    return max(shrinkage, 0.5 * float(np.sqrt(np.count_nonzero(neighbour.crop) * pixel_mm2 / np.pi)))
+def _around(stroke: Stroke, spacing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    reach = _LEAST_MARGIN_MM / spacing
+    return stroke.voxels.min(axis=0) - reach, stroke.voxels.max(axis=0) + reach
+
+
+def _kept(mask: CroppedMask, before: CroppedMask | None) -> CroppedMask:
+    """The mask `before` if it is equal, so that a view knows that nothing changed."""
+    return before if before is not None and mask.equals(before) else mask
+
+
+def _slices(
+    region: WalkerRegion,
+    evidence: Evidence,
+    field: Field,
+    gathered: Sequence[Placed],
+    strokes: Sequence[Stroke],
+) -> tuple[dict[int, CroppedMask], tuple[str, ...]]:
+    """The answer's masks by slice, and notes."""
+    probability, notes = _bounded(region, _connected(region, evidence, field, strokes), gathered)
+    inside = region.on_stack(probability) > 0.5
+    drawn = {
+        k: mask
+        for place in gathered
+        if isinstance(place, Region) and place.drawn and place.positive
+        for k, mask in place.slices.items()
+    }
+    if drawn:
+        known = region.cut(drawn)
+        unchanged = inside == (region.on_stack(region.on_grid(drawn)) > 0.5)
+        rows = np.zeros(len(inside), bool)
+        rows[[k - region.corner[0] for k in drawn if region.corner[0] <= k < region.end[0]]] = True
+        inside = np.where(unchanged & rows[:, None, None], known, inside)
+    for stroke in strokes:
+        inside[tuple((stroke.voxels - region.corner).T)] = stroke.positive
+    return {int(k + region.corner[0]): _cropped(mask, region) for k, mask in enumerate(inside)}, notes
+
+
+def _cropped(inside: np.ndarray, region: WalkerRegion) -> CroppedMask:
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    if not rows.size:
+        return CroppedMask(np.zeros((0, 0), bool), (0, 0))
+    crop = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].copy()
+    return CroppedMask(crop, (int(region.corner[1] + rows[0]), int(region.corner[2] + columns[0])))
+
+
+def _connected(region: WalkerRegion, evidence: Evidence, field: Field, strokes: Sequence[Stroke]) -> np.ndarray:
+    """The probability, 0 in parts of the answer that touch neither what is surely object nor a positive stroke."""
+    inside = field.probability > 0.5
+    labels, count = ndi.label(inside)
+    if count < 2:
+        return field.probability
+    kept = set(np.unique(labels[evidence.sure & inside]))
+    for stroke in strokes:
+        if stroke.positive:
+            kept |= set(labels[region.voxels(stroke.voxels)])
+    kept.discard(0)
+    if not kept:
+        kept = {1 + int(np.argmax(np.bincount(labels.ravel())[1:]))}
+    return np.where(inside & ~np.isin(labels, sorted(kept)), np.float32(0), field.probability)
+
+
+def _bounded(
+    region: WalkerRegion, probability: np.ndarray, gathered: Sequence[Placed]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The probability, lowered where the answer would be larger than the prompts allow; and a note if it was."""
+    most = sum(_most_mm3(place, region.spacing) for place in gathered) / float(np.prod(region.step_mm))
+    if np.count_nonzero(probability > 0.5) <= most:
+        return probability, ()
+    threshold = np.partition(probability.ravel(), -int(most))[-int(most)]
+    note = "the object was cut to the volume that the prompts allow: it leaks, or needs a larger box or more points"
+    return probability - (threshold - np.float32(0.5)), (note,)
+
+
+def _most_mm3(place: Placed, spacing: np.ndarray) -> float:
+    """The largest volume of an object with this prompt."""
+    if isinstance(place, Stroke):
+        return _BALL * (CLICK_REACH_MM / 2) ** 3 * len(place.voxels) ** 0.5
+    if not is_outline(place):
+        return 0.0
+    low, high = bounds(place)
+    sides = (high - low + 1) * spacing
+    axis = flat_axis(low, high)
+    if axis is not None:
+        sides[axis] = 2 * sides.max()
+    return float(np.prod(sides))

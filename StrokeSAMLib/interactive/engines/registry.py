@@ -15,7 +15,7 @@ from StrokeSAMLib.weights.lookup import find_checkpoint, readiness
 from StrokeSAMLib.weights.store import Store
 
 if TYPE_CHECKING:
-    from StrokeSAMLib.interactive.engines.base import Engine
+    from StrokeSAMLib.interactive.engines.base import AnyEngine
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class EngineEntry:
         packages: Python packages that the engine imports.
         weights: true if the engine needs a checkpoint: by default the one with its id in the store.
         points: true if the engine takes points; every engine takes boxes.
+        revision: rises when the same prompts give another segment, so that a record of an earlier one is not replayed.
     """
 
     id: str
@@ -38,6 +39,7 @@ class EngineEntry:
     packages: tuple[str, ...] = ()
     weights: bool = True
     points: bool = True
+    revision: int = 1
 
     def missing_packages(self) -> list[str]:
         """The packages that are not installed."""
@@ -96,7 +98,7 @@ class EngineEntry:
 _SAM2 = ("torch", "sam2")
 _SAM = ("torch", "segment_anything")
 ENGINES: tuple[EngineEntry, ...] = (
-    EngineEntry("random-walker", "Random walker (no weights)", "random_walker", weights=False),
+    EngineEntry("random-walker", "Random walker (no weights)", "random_walker", weights=False, revision=2),
     EngineEntry("sam2.1-tiny", "SAM 2.1 tiny", "sam2", _SAM2),
     EngineEntry("sam2.1-small", "SAM 2.1 small", "sam2", _SAM2),
     EngineEntry("sam2.1-base-plus", "SAM 2.1 base plus", "sam2", _SAM2),
@@ -122,9 +124,14 @@ def find_engine(id: str) -> EngineEntry:
     raise OptionError(f"no engine '{id}'; there are: {', '.join(entry.id for entry in ENGINES)}")
 
 
+def engine_revision(id: str) -> int:
+    """The revision of engine `id`; 1 for an engine that is not in the registry."""
+    return next((entry.revision for entry in ENGINES if entry.id == id), 1)
+
+
 def load_engine(
     id: str, weights: Path | None = None, device: str = "auto", options: Mapping[str, Any] | None = None
-) -> Engine:
+) -> AnyEngine:
     """Load an engine.
 
     Args:

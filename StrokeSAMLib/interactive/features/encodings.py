@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.core.memory import release_memory
-from StrokeSAMLib.interactive.engines.base import Engine, Features
+from StrokeSAMLib.interactive.engines.base import AnyEngine, Engine, Features, VolumeEngine
 from StrokeSAMLib.interactive.features.cache import FeatureCache
 from StrokeSAMLib.interactive.features.footprint import memory_needed
 from StrokeSAMLib.interactive.slice_stack import SliceStack
@@ -34,7 +34,7 @@ class Encodings:
         notes: notes for the user about precision and memory.
     """
 
-    def __init__(self, engine: Engine, stack: SliceStack, cache: FeatureCache | None = None):
+    def __init__(self, engine: AnyEngine, stack: SliceStack, cache: FeatureCache | None = None):
         """Prepare the slices of `stack` for `engine`; `cache` is by default the engine's own."""
         self.engine = engine
         self.stack = stack
@@ -55,7 +55,7 @@ class Encodings:
             # The background thread may have encoded the slice while this one waited.
             features = self.cache.get((*self._key, k))
             if features is None:
-                features = self.engine.encode(self.stack.pixels[k], self.stack.spacing)
+                features = cast(Engine, self.engine).encode(self.stack.pixels[k], self.stack.spacing)
                 self.cache.put((*self._key, k), features)
             return features
 
@@ -99,8 +99,13 @@ class Encodings:
         return (*self._key, k) in self.cache
 
     def encode_ahead(self, k: int) -> None:
-        """Start to encode slice `k` and its neighbours outward, in the background, as far as the budget goes."""
+        """Start to encode slice `k` and its neighbours outward, in the background, as far as the budget goes.
+
+        An engine that answers in 3-D encodes nothing.
+        """
         self.stop_ahead()
+        if isinstance(self.engine, VolumeEngine):
+            return
         self._ahead = _Ahead(self, k)
 
     def stop_ahead(self, wait: bool = True) -> None:
@@ -120,7 +125,7 @@ class Encodings:
         return ahead is None or ahead.wait(timeout)
 
 
-def _engine_cache(engine: Engine) -> FeatureCache:
+def _engine_cache(engine: AnyEngine) -> FeatureCache:
     """The cache of `engine`, shared by its sessions and kept as long as the engine."""
     if engine not in _caches:
         device = str(engine.device)
@@ -128,7 +133,7 @@ def _engine_cache(engine: Engine) -> FeatureCache:
     return _caches[engine]
 
 
-_caches: WeakKeyDictionary[Engine, FeatureCache] = WeakKeyDictionary()
+_caches: WeakKeyDictionary[AnyEngine, FeatureCache] = WeakKeyDictionary()
 
 
 class _Ahead:

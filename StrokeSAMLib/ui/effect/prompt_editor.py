@@ -266,20 +266,20 @@ class PromptEditor:
             self._reopen(dict(self._document["engine"]))
 
     def _reopen(self, engine: dict[str, Any]) -> None:
-        """Reopen the saved session with its engine, or keep its prompts for another one.
+        """Reopen the saved session with its engine, or keep its prompts for another engine or revision.
 
         The tag stays as it is until a prompt is set, so that a version with that engine can still reopen it.
         """
-        id = engine.pop("id", None)
+        id, revision = engine.pop("id", None), engine.pop("revision", 1)
         engine.pop("weights", None)
-        if id in {entry.id for entry in ENGINES}:
+        if any((entry.id, entry.revision) == (id, revision) for entry in ENGINES):
             self._engine = replace(self._engine, id=id, options=engine)
             self._run(_("Reopening the prompts"), lambda session, monitor: None)
             return
         self._firstPrompts = tuple(self.saved.values())
         self._view.showMessage(
             _(
-                "The prompts were set with the engine {id}, which this version does not have. "
+                "The prompts were set with the engine {id} of another version. "
                 "The next prompt segments them with {other}."
             ).format(id=id, other=self._engine.id)
         )

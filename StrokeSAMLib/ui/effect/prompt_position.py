@@ -31,6 +31,8 @@ def promptPosition(prompt: Prompt, k: int | None, sessionView: SessionView | Non
         return prompt.position
     if hasattr(prompt, "first"):
         return tuple((a + b) / 2 for a, b in zip(prompt.first, prompt.second, strict=True))
+    if hasattr(prompt, "points"):
+        return tuple(sum(values) / len(values) for values in zip(*prompt.points, strict=True))
     outline = None if sessionView is None or k is None else sessionView.outlines.get(k)
     if outline is None:
         return None

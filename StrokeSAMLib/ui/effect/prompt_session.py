@@ -195,7 +195,7 @@ class PromptSession:
             canUndo=session.can_undo,
             canRedo=session.can_redo,
             document=to_document(session),
-            notes=tuple(session.encodings.notes),
+            notes=session.notes,
             device=str(session.encodings.engine.device),
             memory=session.encodings.memory_needed(),
         )

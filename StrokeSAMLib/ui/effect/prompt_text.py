@@ -55,10 +55,16 @@ def rangeText(sessionView: SessionView | None, limits: tuple[int, int] | None) -
 
 
 def _kind(prompt: Prompt) -> str:
+    from StrokeSAMLib.interactive import Lasso, Scribble
+
     if hasattr(prompt, "first"):
         return _("Box")
     if hasattr(prompt, "position"):
         return _("Point inside") if prompt.positive else _("Point outside")
+    if isinstance(prompt, Scribble):
+        return _("Scribble inside") if prompt.positive else _("Scribble outside")
+    if isinstance(prompt, Lasso):
+        return _("Lasso around the object") if prompt.positive else _("Lasso outside the object")
     return _("Segment at the start") if prompt.positive else _("Not in another segment")
 
 

@@ -158,10 +158,6 @@ class TestBadInput:
         out = tmp_path / "o.nrrd"
         refuse("prompt", scan, "--prompts", file, "-o", out, reason=f"{file}: prompt 2: point (")
 
-    def test_a_second_box(self, refuse, scan, prompts, tmp_path):
-        out = tmp_path / "o.nrrd"
-        refuse("prompt", scan, "--prompts", prompts(BOX, BOX), "-o", out, reason="json: prompt 2: slice 4 has a box")
-
     def test_a_number_too_large_for_a_float(self, refuse, scan, tmp_path):
         point = f'{{"type": "point", "position": [{"9" * 400}, 2, 3]}}'
         (tmp_path / "p.json").write_text(f'{{"space": "RAS", "prompts": [{point}]}}')

@@ -11,6 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from StrokeSAMLib.interactive import Box, Session
+from StrokeSAMLib.interactive.engines.base import VolumeEngine
 from StrokeSAMLib.interactive.features.encodings import Encodings
 from StrokeSAMLib.interactive.slice_stack import stack_along_axis
 
@@ -61,8 +62,9 @@ def main(id: str, count: int, precision: str) -> None:
     session = Session.on(Encodings(engine, stack_along_axis(image, 2)))
     expected = session.encodings.memory_needed()
     session.add(Box((100.0, 100.0, count // 2), (300.0, 300.0, count // 2)))
-    for k in range(count):
-        session.encodings.features(k)
+    if not isinstance(engine, VolumeEngine):
+        for k in range(count):
+            session.encodings.features(k)
     session.propagate(stop_after=0)
     print(expected, status("VmHWM") - before)
 

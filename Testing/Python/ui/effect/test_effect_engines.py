@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 pytest.importorskip("slicer")
@@ -57,8 +58,8 @@ def test_another_engine_predicts_from_the_same_prompts(effect, host, red, volume
     before = effect.promptEditor.sessionView.outlines[MIDDLE[0]]
     engine = random_walker.RandomWalker()
     engine.id = "medsam"
-    engine.predict = lambda features, prompts, *others, **named: random_walker.RandomWalker().predict(
-        features, with_smaller_box(prompts), *others, **named
+    engine.answer = lambda stack, prompts, previous=None: random_walker.RandomWalker().answer(
+        stack, [with_smaller_box(prompt) for prompt in prompts]
     )
     monkeypatch.setattr("StrokeSAMLib.interactive.engines.registry.load_engine", lambda *arguments: engine)
     host.setParameter("Engine", "medsam")
@@ -68,7 +69,8 @@ def test_another_engine_predicts_from_the_same_prompts(effect, host, red, volume
     assert after.outlines[MIDDLE[0]].shape != before.shape
 
 
-def with_smaller_box(prompts):
-    """The prompts with a smaller box, so that the prediction differs."""
-    x0, y0, x1, y1 = prompts.box
-    return dataclasses.replace(prompts, box=(x0 + 4, y0 + 4, x1 - 4, y1 - 4))
+def with_smaller_box(prompt):
+    """The prompt, a box, with smaller sides, so that the answer differs."""
+    sides = np.array([0, 4, 4])
+    box = prompt.pixels
+    return dataclasses.replace(prompt, pixels=dataclasses.replace(box, low=box.low + sides, high=box.high - sides))

@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("slicer")
 
 from balls import axial
+from bright import Bright
 from nodes import add_linear_transform
 from prompt_editing import AXIAL, add_box, draw_box, finish
 
@@ -42,7 +43,8 @@ def test_after_a_change_nothing_is_written_and_no_action_runs(scene, propagating
     assert view.writes == 0 and propagating.running == ""
 
 
-def test_a_cancelled_propagation_is_a_preview(editor, view, volume):
+def test_a_cancelled_propagation_is_a_preview(editor, view, volume, monkeypatch):
+    monkeypatch.setattr("StrokeSAMLib.interactive.engines.registry.load_engine", lambda *arguments: Bright())
     add_box(editor, volume)
     finish(editor)
     editor.propagate(stop_after=0)

@@ -9,10 +9,9 @@ from helpers import dice
 pytest.importorskip("slicer")
 
 from balls import MIDDLE, axial, ball, box_of, slice_node, xy_of
+from bright import Bright
 from nodes import world_of
 from prompt_editing import drag, draw_box, finish, written
-
-from StrokeSAMLib.interactive.engines.random_walker import RandomWalker
 
 
 def test_a_dragged_box_becomes_a_prompt_a_preview_and_a_segment(scene, editor, pointer, view, target, volume):
@@ -109,14 +108,15 @@ def test_esc_ends_a_drag_without_a_prompt(scene, editor, pointer, volume):
 
 def test_busy_while_slices_are_encoded_ahead(scene, editor, pointer, volume, monkeypatch):
     """Otherwise the timer would stop, and the encoding with it."""
-    go, encode, encoded = threading.Event(), RandomWalker.encode, []
+    go, encode, encoded = threading.Event(), Bright.encode, []
 
     def slow(engine, *slice):
         encoded.append(slice)
         assert len(encoded) == 1 or go.wait(20)
         return encode(engine, *slice)
 
-    monkeypatch.setattr(RandomWalker, "encode", slow)
+    monkeypatch.setattr(Bright, "encode", slow)
+    monkeypatch.setattr("StrokeSAMLib.interactive.engines.registry.load_engine", lambda *arguments: Bright())
     draw_box(pointer, axial(scene, volume), volume)
     while editor._worker.busy:
         editor.poll(patience=1.0)

@@ -85,17 +85,18 @@ def test_clearing_removes_prompts(scene, editor, pointer, target, volume):
     assert not editor.prompts and savedSession(target.segment) is None
 
 
-def test_prompts_of_an_unknown_engine_are_kept_for_another(editor, pointer, scene, view, target, volume):
+@pytest.mark.parametrize("engine", [{"id": "sam9"}, {"revision": 1}])
+def test_prompts_of_an_unknown_engine_or_revision_are_kept(editor, pointer, scene, view, target, volume, engine):
     """As if another version had saved the scene: its tag stays until the next prompt."""
     draw_box(pointer, axial(scene, volume), volume)
     finish(editor)
     editor.setTarget(None)
     saved = savedSession(target.segment)
-    unknown = {**saved, "engine": {**saved["engine"], "id": "sam9"}}
+    unknown = {**saved, "engine": {**saved["engine"], **engine}}
     saveSession(target.segmentationNode, target.segmentId, unknown)
     editor.setTarget(target)
     finish(editor)
-    assert "sam9, which this version does not have" in view.messages[-1]
+    assert "of another version" in view.messages[-1]
     assert len(editor.prompts) == 1 and savedSession(target.segment) == unknown
     add_point(editor, volume, MIDDLE[::-1])
     finish(editor)
