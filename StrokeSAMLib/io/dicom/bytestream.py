@@ -17,6 +17,8 @@ IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 DEFLATED, BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 _PRIVATE_GE = "1.2.840.113619.5.2"  # implicit little endian with pixels in big endian
 NATIVE = (IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN, _PRIVATE_GE)
+# Elements of the file meta information.
+_STORAGE_CLASS, _TRANSFER_SYNTAX, _DIRECTORY = b"\2\0", b"\x10\0", "1.2.840.10008.1.3.10"
 _CHUNK_BYTES = 1 << 16
 # Deflate shrinks by a factor of 1032 at most. A slice that is all air comes near; a whole scan does not.
 _MOST_GROWTH, _ALWAYS_ALLOWED_BYTES = 100, 1 << 25
@@ -40,12 +42,14 @@ class DataSetStream:
         size: length of the stream, bytes.
         syntax: UID of the transfer syntax.
         has_magic: whether the file has the preamble of DICOM; otherwise it was recognised by its first element.
+        is_directory: whether the file is a DICOMDIR.
     """
 
     stream: mmap.mmap | BytesIO
     size: int
     syntax: str
     has_magic: bool
+    is_directory: bool
 
     @property
     def is_little_endian(self) -> bool:
@@ -82,14 +86,15 @@ def open_data_set(path: Path) -> Iterator[DataSetStream]:
             start = MAGIC_OFFSET + 4 if has_magic else 0
             if not has_magic and not _begins_data_set(content[:8]):
                 raise NotDicomError
-            start, syntax = _after_meta(content, start)
-            syntax = syntax or _guess_syntax(content[start : start + 6])
+            start, meta = _meta(content, start)
+            syntax = meta.get(_TRANSFER_SYNTAX) or _guess_syntax(content[start : start + 6])
+            is_directory = meta.get(_STORAGE_CLASS) == _DIRECTORY
             if syntax == DEFLATED:
                 inflated = _inflate(content, start)
-                yield DataSetStream(BytesIO(inflated), len(inflated), syntax, has_magic)
+                yield DataSetStream(BytesIO(inflated), len(inflated), syntax, has_magic, is_directory)
             else:
                 content.seek(start)
-                yield DataSetStream(content, len(content), syntax, has_magic)
+                yield DataSetStream(content, len(content), syntax, has_magic, is_directory)
 
 
 def _begins_data_set(start: bytes) -> bool:
@@ -115,21 +120,22 @@ def _guess_syntax(start: bytes) -> str:
     return EXPLICIT if _is_vr(start[4:6]) else IMPLICIT
 
 
-def _after_meta(content: mmap.mmap, start: int) -> tuple[int, str]:
-    """The end of the file meta information (group 2, explicit little endian), and the transfer syntax in it or ""."""
-    syntax = ""
+def _meta(content: mmap.mmap, start: int) -> tuple[int, dict[bytes, str]]:
+    """The end of the file meta information (group 2, explicit little endian), and its UIDs by element number."""
+    uids: dict[bytes, str] = {}
     while content[start : start + 2] == b"\2\0":
         vr = content[start + 4 : start + 6]
-        head = 12 if vr in _LONG_LENGTH else 8
+        head, form = (12, "<I") if vr in _LONG_LENGTH else (8, "<H")
         if start + head > len(content):
             raise DamagedError("is truncated")
-        length = struct.unpack_from("<I" if head == 12 else "<H", content, start + head - (4 if head == 12 else 2))[0]
-        if content[start + 2 : start + 4] == b"\x10\0":
-            syntax = content[start + head : start + head + length].decode("ascii", "replace").strip("\0 ")
+        (length,) = struct.unpack_from(form, content, start + head - struct.calcsize(form))
+        if vr == b"UI":
+            value = content[start + head : start + head + length]
+            uids[content[start + 2 : start + 4]] = value.decode("ascii", "replace").strip("\0 ")
         start += head + length
         if start > len(content):
             raise DamagedError("is truncated")
-    return start, syntax
+    return start, uids
 
 
 def _inflate(content: mmap.mmap, start: int) -> bytes:

@@ -61,6 +61,8 @@ def read_header(path: Path) -> Header | None:
         OSError: the file cannot be opened.
     """
     with open_data_set(path) as data:
+        if data.is_directory:
+            return None
         try:
             dataset = read_dataset(
                 data.stream,  # pyright: ignore[reportArgumentType]

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import generate_frames
 from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import UID
 
 from StrokeSAMLib.io.dicom.attributes import Attributes
 from StrokeSAMLib.io.dicom.bytestream import DamagedError, open_data_set
+from StrokeSAMLib.io.dicom.codestream import codestream_matrix, is_truncated
+from StrokeSAMLib.io.dicom.decoders import decoder_plugin
 from StrokeSAMLib.io.dicom.frames import Frame
-from StrokeSAMLib.io.dicom.gdcm import decode_with_gdcm
+from StrokeSAMLib.io.dicom.gdcm import decode_with_gdcm, undecodable
 from StrokeSAMLib.io.dicom.header import Header
+
+# So many frames at once are written for GDCM.
+_BUNDLE = 64
 
 
 def stored_values(frames: Sequence[Frame]) -> Iterator[np.ndarray]:
@@ -25,31 +33,56 @@ def stored_values(frames: Sequence[Frame]) -> Iterator[np.ndarray]:
         OSError: the file cannot be opened.
     """
     # One file may hold all frames: it is opened once for those that follow each other.
-    for path, group in groupby(frames, key=lambda frame: frame.header.path):
-        of_file = list(group)
-        try:
-            yield from _of_file(of_file[0].header, of_file)
-        except DamagedError as error:
-            raise DamagedError(f"{path.name} {error}") from None
+    for path, group in groupby(frames, key=lambda frame: None if _needs_gdcm(frame.header) else frame.header.path):
+        yield from _by_gdcm(list(group)) if path is None else _of_file(list(group))
 
 
-def _of_file(header: Header, frames: list[Frame]) -> Iterator[np.ndarray]:
+def _needs_gdcm(header: Header) -> bool:
+    return not header.is_native and decoder_plugin(header.syntax) is None
+
+
+def _by_gdcm(frames: list[Frame]) -> Iterator[np.ndarray]:
+    """Decode frames of many files by one process of GDCM for a bundle of them."""
+    for start in range(0, len(frames), _BUNDLE):
+        bundle = frames[start : start + _BUNDLE]
+        datasets: dict[Path, Dataset] = {}
+        for frame in bundle:
+            with _naming(frame.header):
+                if frame.header.path not in datasets:
+                    datasets[frame.header.path] = _pixel_dataset(frame.header)
+        whole = decode_with_gdcm([(datasets[frame.header.path], frame.index) for frame in bundle])
+        for frame in bundle:
+            with _naming(frame.header):
+                yield _tile(frame, _checked(next(whole), frame.header))
+
+
+def _of_file(frames: list[Frame]) -> Iterator[np.ndarray]:
+    header = frames[0].header
     indices = list(dict.fromkeys(frame.index for frame in frames))
     whole = _native(header, indices) if header.is_native else _compressed(header, indices)
-    for frame, values in _paired(frames, indices, whole):
-        row, column = frame.corner
-        columns, rows = frame.plane.size if frame.plane is not None else values.shape[::-1]
-        yield values[row : row + rows, column : column + columns]
+    with _naming(header):
+        if len(indices) == len(frames):
+            for frame in frames:
+                yield _tile(frame, next(whole))
+        else:  # the tiles of a mosaic
+            decoded = dict(zip(indices, whole, strict=True))
+            yield from (_tile(frame, decoded[frame.index]) for frame in frames)
 
 
-def _paired(frames: list[Frame], indices: list[int], whole: Iterator[np.ndarray]) -> Iterator[tuple[Frame, np.ndarray]]:
-    """Pair each frame with its decoded one; the tiles of a mosaic share one."""
-    if len(indices) == len(frames):
-        yield from zip(frames, whole, strict=True)
-        return
-    decoded = dict(zip(indices, whole, strict=True))
-    for frame in frames:
-        yield frame, decoded[frame.index]
+@contextmanager
+def _naming(header: Header) -> Iterator[None]:
+    """Begin the text of an error with the name of the file."""
+    try:
+        yield
+    except DamagedError as error:
+        raise DamagedError(f"{header.path.name} {error}") from None
+
+
+def _tile(frame: Frame, values: np.ndarray) -> np.ndarray:
+    """The slice within a decoded frame, which is the whole of it except in a mosaic."""
+    row, column = frame.corner
+    columns, rows = frame.plane.size if frame.plane is not None else values.shape[::-1]
+    return values[row : row + rows, column : column + columns]
 
 
 def _native(header: Header, indices: list[int]) -> Iterator[np.ndarray]:
@@ -116,17 +149,14 @@ def _significant(values: np.ndarray, header: Header, top: Attributes) -> np.ndar
 
 
 def _compressed(header: Header, indices: list[int]) -> Iterator[np.ndarray]:
-    dataset = _pixel_dataset(header)
-    decoded = 0
+    dataset, plugin = _pixel_dataset(header), decoder_plugin(header.syntax) or ""
     try:
-        for values in iter_pixels(dataset, indices=indices, raw=True):
-            decoded += 1
+        for values in iter_pixels(dataset, indices=indices, raw=True, decoding_plugin=plugin):
             yield _checked(values, header)
     except DamagedError:
         raise
-    except Exception:  # no decoder for this syntax, or damaged bytes, which raise any exception
-        for index in indices[decoded:]:
-            yield _checked(decode_with_gdcm(dataset, index), header)
+    except Exception:  # damaged bytes raise any exception in pydicom
+        raise undecodable(dataset) from None
 
 
 def _checked(values: np.ndarray, header: Header) -> np.ndarray:
@@ -145,12 +175,26 @@ def _pixel_dataset(header: Header) -> Dataset:
             setattr(dataset, keyword, value)
     with open_data_set(header.path) as data:
         dataset.PixelData = data.part(header.pixel_offset, header.pixel_bytes)
+    _check_frames(dataset)
     dataset["PixelData"].VR = "OB"
     dataset["PixelData"].is_undefined_length = True
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = UID(header.syntax)
     dataset.set_original_encoding(False, True)
     return dataset
+
+
+def _check_frames(dataset: Dataset) -> None:
+    """Refuse damaged frames that make a decoder hang or allocate memory: truncated ones, and those of another matrix."""
+    try:
+        frames = list(generate_frames(dataset.PixelData, number_of_frames=int(dataset.get("NumberOfFrames", 1) or 1)))
+    except Exception:  # damaged bytes raise any exception in pydicom
+        raise DamagedError("is damaged: its compressed pixels have no frames") from None
+    for frame in frames:
+        if codestream_matrix(frame) not in (None, (dataset.Rows, dataset.Columns)):
+            raise DamagedError("is damaged: its compressed pixels have another matrix than its header")
+        if is_truncated(frame):
+            raise DamagedError("is truncated: its compressed pixels have no end")
 
 
 _DESCRIPTION = (

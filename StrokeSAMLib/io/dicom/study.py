@@ -166,7 +166,7 @@ def _nothing(study: Study) -> InputError:
         return InputError(f"{study.name}: a scalar volume is needed; these images are in colour")
     if study.stacks:
         return InputError(f"{study.name}: the images have no Image Position, Orientation and Pixel Spacing")
-    return InputError(f"{study.name}: no DICOM images in that folder")
+    return InputError(f"{study.name}: no DICOM images there")
 
 
 def _listing(study: Study, stacks: Sequence[Stack]) -> str:
