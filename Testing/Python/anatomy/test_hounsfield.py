@@ -31,6 +31,36 @@ def test_recognises_a_stored_offset():
     np.testing.assert_array_equal(sitk.GetArrayFromImage(image), expected)
 
 
+def noisy_head():
+    """The head with air of −1000 ± 8 HU in a circle of the slice; the second array marks the voxels outside it."""
+    array = sitk.GetArrayFromImage(head()).astype(int)
+    air = array == -1000
+    array[air] += np.random.default_rng(2).normal(0, 8, np.count_nonzero(air)).round().astype(int)
+    j, i = np.indices(array.shape[1:]) - 19.5
+    return array, np.broadcast_to(np.hypot(j, i) > 20, array.shape)
+
+
+@pytest.mark.parametrize("padding", [None, 0, -1024, -2000, -3024, 63536])
+@pytest.mark.parametrize("offset", [0, 1024, 1000, 8192, 32768, 31744])
+def test_padding_around_the_circle_is_air_whatever_the_offset(offset, padding):
+    array, outside = noisy_head()
+    stored = (array + offset).clip(0 if offset else None)
+    if padding is not None:
+        stored[outside] = padding
+    image, notes = to_hounsfield(image_from(stored.astype(np.int32)), "ncct")
+    hu = sitk.GetArrayFromImage(image)
+    np.testing.assert_allclose(hu[~outside], array[~outside], atol=40)  # air below an offset of 1000 was cut
+    assert hu[outside].max() < -900
+    assert ("offset" in " ".join(notes)) == (offset != 0)
+
+
+def test_a_skull_stripped_ct_keeps_its_background():
+    array, _ = noisy_head()
+    array[array < -500] = 0
+    image, notes = to_hounsfield(image_from(array.astype(np.int16)), "ncct")
+    assert notes == [] and sitk.GetArrayFromImage(image)[0, 0, 0] == 0
+
+
 def test_refuses_other_values():
     array = sitk.GetArrayFromImage(head())
     rng = np.random.default_rng(2)
