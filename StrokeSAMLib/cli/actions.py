@@ -14,7 +14,7 @@ from StrokeSAMLib.core.files import is_file, is_folder
 from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.io.dicom.address import split_number
 from StrokeSAMLib.io.reading import read_scan
-from StrokeSAMLib.io.writing import check_image_output, check_output, write_image
+from StrokeSAMLib.io.writing import check_grid, check_image_output, check_output, write_image
 
 if TYPE_CHECKING:
     from StrokeSAMLib.evaluation import CaseMetrics
@@ -49,6 +49,12 @@ class Outputs:
             if path is not None:
                 check_output(path, input_files)
 
+    def check_grid(self, image: sitk.Image, file: Path) -> None:
+        """Refuse images in a format that cannot hold the grid of `image`, which was read from `file`."""
+        for path in (self.mask, self.probability):
+            if path is not None:
+                check_grid(image, path, file)
+
 
 def segment(
     method: str, files: Mapping[str, Path], outputs: Outputs, options: Mapping[str, str], monitor: Monitor
@@ -67,31 +73,38 @@ def segment(
     chosen, note = choose_method(method, files)
     chosen.check_inputs(files)
     chosen.build_options(options)
-    # An ADC map has NaN where nothing was measured; in any other image NaN is damage.
-    scans = {key: read_scan(path, key, finite=key != "adc") for key, path in files.items()}
+    scans = {key: read_scan(path, key) for key, path in files.items()}
     images = {key: scan.image for key, scan in scans.items()}
     outputs.check(files)
+    outputs.check_grid(images[chosen.reference], files[chosen.reference])
     try:
         result = chosen.run(images, options, monitor)
     except InputError as error:
         raise error.with_names(files) from None
     notes = [f"{key}: {line}" for key, scan in scans.items() for line in scan.notes]
     result = result.with_warnings(*([note] if note else []), *notes)
-    write_outputs(result, outputs, files)
+    write_outputs(result, outputs, files, files[chosen.reference])
     return result
 
 
-def write_outputs(result: LesionResult, outputs: Outputs, files: Mapping[str, Path]) -> None:
-    """Write the requested outputs. The mask comes last: if it exists, all outputs do."""
+def write_outputs(result: LesionResult, outputs: Outputs, files: Mapping[str, Path], reference: Path) -> None:
+    """Write the requested outputs. The mask comes last: if it exists, all outputs do.
+
+    Args:
+        result: the result of an automatic method.
+        outputs: the files to write.
+        files: the input files by key, for the report.
+        reference: the input file whose grid the result has.
+    """
     from StrokeSAMLib.report import report, write_overview, write_report
 
     if outputs.probability is not None:
-        write_image(result.score, outputs.probability)
+        write_image(result.score, outputs.probability, reference)
     if outputs.report is not None:
         write_report(report(result, files), outputs.report)
     if outputs.overview is not None:
         write_overview(result, outputs.overview)
-    write_image(result.mask, outputs.mask)
+    write_image(result.mask, outputs.mask, reference)
 
 
 @dataclass(frozen=True)
@@ -129,6 +142,7 @@ def prompt(volume: Path, prompts_file: Path, output: Path, plan: PromptPlan, mon
     image = _read_volume(volume, monitor)
     record = record_path(output)
     _check_outputs(output, record, [volume, prompts_file])
+    check_grid(image, output, volume)
     axis = drawn_axis(prompts, image) if plan.axis is None else plan.axis
     try:
         session = Session(image, plan.engine, axis=axis, weights=plan.weights, device=plan.device, options=plan.options)
@@ -141,7 +155,7 @@ def prompt(volume: Path, prompts_file: Path, output: Path, plan: PromptPlan, mon
             session.propagate(PropagationPlan(plan.direction, plan.propagation, first, last), monitor.part(0.1, 1.0))
     except InputError as error:
         raise error.with_names({"volume": volume}) from None
-    _write_session(session, output, record)
+    _write_session(session, output, record, volume)
     return session
 
 
@@ -170,11 +184,12 @@ def replay(record: Path, volume: Path, output: Path, weights: Path | None, devic
     image = _read_volume(volume, monitor)
     new_record = record_path(output)
     _check_outputs(output, new_record, [volume, record])
+    check_grid(image, output, volume)
     try:
         session = replay_document(session_document, image, weights, device, monitor)
     except InputError as error:
         raise error.with_names({"volume": volume, "session": record}) from None
-    _write_session(session, output, new_record)
+    _write_session(session, output, new_record, volume)
     return session
 
 
@@ -231,11 +246,11 @@ def _sources(inputs: Iterable[Path]) -> list[Path]:
     return [split_number(path)[0] for path in inputs]
 
 
-def _write_session(session: Session, mask: Path, record: Path) -> None:
+def _write_session(session: Session, mask: Path, record: Path, volume: Path) -> None:
     from StrokeSAMLib.interactive.record import to_document, write_document
 
     write_document(to_document(session), record)
-    write_image(session.mask(), mask)
+    write_image(session.mask(), mask, volume)
 
 
 def demo(folder: Path, monitor: Monitor) -> tuple[LesionResult, float]:

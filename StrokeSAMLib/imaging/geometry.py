@@ -1,4 +1,4 @@
-"""Grids of images: canonical axes, coarser grids, and resampling onto the grid of another image."""
+"""Grids of images: affines, canonical axes, coarser grids, and resampling onto the grid of another image."""
 
 from __future__ import annotations
 
@@ -23,9 +23,31 @@ def array_spacing(image: sitk.Image) -> Spacing:
     return tuple(reversed(image.GetSpacing()))
 
 
+def voxel_axes(image: sitk.Image) -> np.ndarray:
+    """The steps from a voxel to the next one along i, j and k: the columns of a 3 × 3 matrix, LPS, mm."""
+    return np.asarray(image.GetDirection()).reshape(3, 3) * np.asarray(image.GetSpacing())
+
+
+def affine_of(image: sitk.Image) -> np.ndarray:
+    """The 4 × 4 matrix from the indices (i, j, k) to LPS, mm."""
+    affine = np.eye(4)
+    affine[:3, :3] = voxel_axes(image)
+    affine[:3, 3] = image.GetOrigin()
+    return affine
+
+
+def set_affine(image: sitk.Image, affine: np.ndarray) -> sitk.Image:
+    """Give `image` the geometry of a 4 × 4 matrix from (i, j, k) to LPS, mm; return it. Its axes may be sheared."""
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    image.SetSpacing(spacing.tolist())
+    image.SetDirection((affine[:3, :3] / spacing).ravel().tolist())
+    image.SetOrigin(affine[:3, 3].tolist())
+    return image
+
+
 def voxel_volume_ml(image: sitk.Image) -> float:
-    """The volume of one voxel, ml."""
-    return float(np.prod(image.GetSpacing())) / 1000
+    """The volume of one voxel, ml, also of a sheared one."""
+    return float(abs(np.linalg.det(voxel_axes(image)))) / 1000
 
 
 def image_like(array: np.ndarray, image: sitk.Image) -> sitk.Image:

@@ -8,9 +8,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from StrokeSAMLib.core.errors import OptionError
+from StrokeSAMLib.imaging.background import background_value
 
-# CT has air near −1000 HU. The values of MR, and of a CT that was windowed before, stay above this.
-_CT_AIR = -300.0
 _MR_PERCENTILES = (0.5, 99.5)
 
 
@@ -47,7 +46,7 @@ def default_window(image: sitk.Image) -> Window:
     """The window that suits `image`.
 
     It is the stroke window (level 40, width 80 HU) for CT, 0 to 255 for 8 bits, and the 0.5th to 99.5th percentile of
-    the values other than 0 for the rest.
+    the finite values other than 0 for the rest.
 
     Args:
         image: any scalar type; a CT in HU.
@@ -55,11 +54,11 @@ def default_window(image: sitk.Image) -> Window:
     if image.GetPixelID() == sitk.sitkUInt8:
         return Window(0.0, 255.0)
     array = sitk.GetArrayViewFromImage(image)
-    if float(array.min()) < _CT_AIR:
+    if background_value(image) < 0:
         return STROKE
     step = max(1, round((array.size / 4e6) ** (1 / 3)))
     values = array[::step, ::step, ::step]
-    values = values[values != 0]
+    values = values[(values != 0) & np.isfinite(values)]
     if values.size == 0:
         return Window(0.0, 1.0)
     low, high = (float(value) for value in np.percentile(values, _MR_PERCENTILES))
@@ -67,7 +66,7 @@ def default_window(image: sitk.Image) -> Window:
 
 
 def to_bytes(image: sitk.Image, window: Window) -> np.ndarray:
-    """`image` as UInt8 (k, j, i), clipped to `window`."""
+    """`image` as UInt8 (k, j, i), clipped to `window`. NaN and infinity are black."""
     array = sitk.GetArrayViewFromImage(image)
     if array.dtype == np.uint8 and (window.low, window.high) == (0.0, 255.0):
         return array.copy()
@@ -76,5 +75,5 @@ def to_bytes(image: sitk.Image, window: Window) -> np.ndarray:
     # Slice by slice: a float copy of the volume would take four times its memory.
     for plane, out in zip(array, result, strict=True):
         grey = (plane.astype(np.float32) - np.float32(window.low)) * scale
-        out[...] = np.clip(np.nan_to_num(np.rint(grey)), 0, 255)
+        out[...] = np.clip(np.nan_to_num(np.rint(grey), nan=0, posinf=0, neginf=0), 0, 255)
     return result

@@ -12,6 +12,7 @@ import SimpleITK as sitk
 
 from StrokeSAMLib.core.errors import Cancelled, InputError, OptionError
 from StrokeSAMLib.core.monitor import Monitor
+from StrokeSAMLib.imaging.background import background_note, count_without_value
 from StrokeSAMLib.imaging.windowing import Window
 from StrokeSAMLib.interactive.engines.base import AnyEngine, Prediction, VolumeEngine
 from StrokeSAMLib.interactive.engines.registry import load_engine
@@ -24,7 +25,7 @@ from StrokeSAMLib.interactive.slice_prediction import SlicePrediction
 from StrokeSAMLib.interactive.slice_prompts import PlacedPrompt
 from StrokeSAMLib.interactive.slice_stack import SliceStack, slice_axis, stack_along, stack_along_axis
 from StrokeSAMLib.interactive.volume_prediction import VolumePrediction
-from StrokeSAMLib.io.image_checks import check_scalar
+from StrokeSAMLib.io.image_checks import as_scalar_volume
 
 # Called with the number of a slice and its mask, bool (row, column).
 OnSlice = Callable[[int, np.ndarray], None]
@@ -73,7 +74,8 @@ class Session:
             InputError: the volume cannot be used, or the weights are missing.
             OptionError: the engine, an option, the device or the plane is unknown.
         """
-        check_scalar(image, "volume")
+        image = as_scalar_volume(image, "volume")
+        count = count_without_value(image, "volume")
         if normal is not None:
             if axis is not None:
                 raise OptionError("give an axis or a normal, not both")
@@ -82,6 +84,8 @@ class Session:
             stack = stack_along_axis(image, slice_axis(image) if axis is None else axis, window)
         loaded = load_engine(engine, weights, device, options) if isinstance(engine, str) else engine
         self._start(Encodings(loaded, stack, cache))
+        if count:
+            self.encodings.notes.append(background_note(count))
 
     def _start(self, encodings: Encodings) -> None:
         self.encodings = encodings

@@ -13,7 +13,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from StrokeSAMLib.core.errors import InputError, OptionError
-from StrokeSAMLib.imaging.geometry import image_like, mask_like
+from StrokeSAMLib.imaging.geometry import affine_of, image_like, mask_like, set_affine, voxel_axes
 from StrokeSAMLib.imaging.windowing import Window, default_window, to_bytes
 
 # A view whose normal is this near to a voxel axis (cosine) shows planes of voxels: 0.1° over a head of 200 mm is a
@@ -88,11 +88,7 @@ class SliceStack:
         return {int(k): stacked[k] for k in np.flatnonzero(stacked.any(axis=(1, 2)))}
 
     def _image(self, array: np.ndarray) -> sitk.Image:
-        image = sitk.GetImageFromArray(array)
-        image.SetSpacing(self.spacing)
-        image.SetOrigin(self.affine[:3, 3].tolist())
-        image.SetDirection((self.affine[:3, :3] / self.spacing).ravel().tolist())
-        return image
+        return set_affine(sitk.GetImageFromArray(array), self.affine)
 
 
 def slice_axis(image: sitk.Image) -> int:
@@ -116,10 +112,7 @@ def stack_along_axis(image: sitk.Image, axis: int, window: Window | None = None)
         raise OptionError(f"axis is {axis}; it must be 0 (i), 1 (j) or 2 (k)")
     window = window or default_window(image)
     order = list(_AXES[axis])
-    affine = np.eye(4)
-    directions = np.asarray(image.GetDirection()).reshape(3, 3) * np.asarray(image.GetSpacing())
-    affine[:3, :3] = directions[:, order]
-    affine[:3, 3] = image.GetOrigin()
+    affine = affine_of(image)[:, [*order, 3]]
     pixels = np.moveaxis(to_bytes(image, window), 2 - axis, 0)
     return SliceStack(pixels, affine, image, window, {"axis": axis})
 
@@ -140,8 +133,9 @@ def stack_along(
         InputError: the resampled volume would be too large.
     """
     unit_normal = _unit(normal, "the normal of the view")
-    axes = np.asarray(image.GetDirection()).reshape(3, 3)
-    cosines = np.abs(unit_normal @ axes)
+    # The rows of the inverse are the normals of the planes of voxels, also of a sheared image.
+    normals = np.linalg.inv(voxel_axes(image))
+    cosines = np.abs(normals @ unit_normal) / np.linalg.norm(normals, axis=1)
     for axis in np.flatnonzero(cosines > _SAME_DIRECTION):
         return stack_along_axis(image, int(axis), window)
     window = window or default_window(image)
@@ -150,9 +144,8 @@ def stack_along(
 
 def _oblique(image: sitk.Image, normal: np.ndarray, right: np.ndarray, window: Window) -> SliceStack:
     frame = np.column_stack([right, np.cross(normal, right), normal])
-    axes = np.asarray(image.GetDirection()).reshape(3, 3)
-    # The spacing along each direction: the radius of an ellipsoid whose semi-axes are the volume's spacing.
-    step = 1 / np.linalg.norm((axes.T @ frame) / np.asarray(image.GetSpacing())[:, None], axis=0)
+    # The spacing along each direction: the radius of an ellipsoid whose semi-axes are the volume's voxel axes.
+    step = 1 / np.linalg.norm(np.linalg.inv(voxel_axes(image)) @ frame, axis=0)
     step[:2] = step[:2].min()
     corners = _corners(image) @ frame
     low, high = corners.min(axis=0), corners.max(axis=0)

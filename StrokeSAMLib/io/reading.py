@@ -11,26 +11,29 @@ import SimpleITK as sitk
 
 from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.io.dicom.address import is_dicom
-from StrokeSAMLib.io.file_checks import check_file
+from StrokeSAMLib.io.file_checks import check_file, check_text_header, damage_named
+from StrokeSAMLib.io.image_checks import as_scalar_volume
 from StrokeSAMLib.io.native_stderr import native_stderr_silenced
 from StrokeSAMLib.io.scan import Scan
 
+_NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img", ".img.gz")
 
-def read_image(path: Path, finite: bool = True) -> sitk.Image:
+
+def read_image(path: Path) -> sitk.Image:
     """The image of `read_scan`, without its notes."""
-    return read_scan(path, finite=finite).image
+    return read_scan(path).image
 
 
-def read_scan(path: Path, wanted: str = "", finite: bool = True) -> Scan:
+def read_scan(path: Path, wanted: str = "") -> Scan:
     """Read a 3-D scalar image: a NIfTI, NRRD or MetaImage file, or DICOM: a folder, file or archive.
 
-    The pixel type is the file's own. A fourth axis of length 1 is dropped.
+    The pixel type is the file's own. Axes of length 1 beside the three of space are dropped. The axes of the image may
+    be sheared, and its voxels may be NaN, as they are in the file.
 
     Args:
         path: the file or folder; for DICOM also "FOLDER#N" for its volume number N.
         wanted: the input that the image is read for ("ncct", "dwi", "adc", "b0", …); it chooses among the volumes of a
             DICOM folder. Empty for any image.
-        finite: refuse a NIfTI with NaN or infinite voxels, which ITK would silently turn into zeros.
 
     Raises:
         InputError: missing, empty, truncated or unknown file; not 3-D; several components a voxel; bad spacing.
@@ -40,21 +43,14 @@ def read_scan(path: Path, wanted: str = "", finite: bool = True) -> Scan:
         from StrokeSAMLib.io.dicom.study import read_dicom  # pydicom is slow to import
 
         return read_dicom(path, wanted)
-    return Scan(_read_file(path, finite))
+    check_file(path)
+    if path.name.lower().endswith(_NIFTI_SUFFIXES):
+        from StrokeSAMLib.io.nifti.reading import read_nifti  # nibabel is slow to import
 
-
-def _read_file(path: Path, finite: bool) -> sitk.Image:
-    check_file(path, finite)
-    image = _read(path)
-    if image.GetDimension() == 4 and image.GetSize()[3] == 1:
-        image = image[..., 0]
-    if image.GetDimension() != 3:
-        size = " × ".join(map(str, image.GetSize()))
-        raise InputError(f"{path}: a 3-D volume is needed; this image is {image.GetDimension()}-D ({size})")
-    if image.GetNumberOfComponentsPerPixel() != 1:
-        count = image.GetNumberOfComponentsPerPixel()
-        raise InputError(f"{path}: a scalar volume is needed; this image has {count} components a voxel")
-    return image
+        with damage_named(path):
+            return read_nifti(path)
+    notes = check_text_header(path)
+    return Scan(as_scalar_volume(_read(path), str(path)), notes)
 
 
 def _read(path: Path) -> sitk.Image:

@@ -15,7 +15,7 @@ from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.imaging.geometry import array_spacing, canonical, coverage, image_like, resample_like, same_grid
 from StrokeSAMLib.imaging.morphology import gaussian
-from StrokeSAMLib.io.image_checks import check_scalar, check_volume
+from StrokeSAMLib.io.image_checks import check_volume
 
 _LEAST_COVERED = 0.8
 _LEAST_MEASURED = 0.5
@@ -109,12 +109,9 @@ class DiffusionScan:
         return self._smoothed(self._on_dwi_grid(_signal(image, "b0"), "b0"))
 
     def _measured_adc(self, image: sitk.Image) -> np.ndarray:
-        check_scalar(image, "adc")
-        # Many ADC maps are NaN outside the head, from 0/0. Nothing was measured there.
-        array = np.nan_to_num(sitk.GetArrayFromImage(sitk.Cast(image, sitk.sitkFloat32)), nan=0, posinf=0, neginf=0)
-        finite = image_like(array, image)
-        check_volume(finite, "adc")
-        adc, unit = to_micro_units(self._on_dwi_grid(canonical(finite), "adc"), self.inside)
+        check_volume(image, "adc")
+        on_grid = self._on_dwi_grid(canonical(sitk.Cast(image, sitk.sitkFloat32)), "adc")
+        adc, unit = to_micro_units(on_grid, self.inside)
         if unit != "10⁻⁶ mm²/s":
             self.notes.append(f"adc: values are in {unit}")
         if rises_with_dwi(adc, self.dwi, self.inside):

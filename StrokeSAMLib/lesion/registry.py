@@ -28,10 +28,12 @@ class Input:
     Attributes:
         key: "ncct", "dwi", …
         title: its name in lists and panels.
+        is_labels: its voxels are labels, which are never interpolated.
     """
 
     key: str
     title: str
+    is_labels: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,13 @@ class Method:
 
     def run(self, inputs: Mapping[str, sitk.Image], options: Mapping[str, Any], monitor: Monitor) -> LesionResult:
         """Check the inputs and the options, and segment the lesion; see `segment` for arguments and errors."""
+        from StrokeSAMLib.lesion.prepared_inputs import PreparedInputs
+
         self.check_inputs(inputs)
         built = self.build_options(options)
-        result = self._implementation().run(inputs, built, monitor)
+        prepared = PreparedInputs(inputs, {entry.key for entry in self.inputs if entry.is_labels})
+        result = self._implementation().run(prepared.images, built, monitor)
+        result = prepared.on_grid_of(self.reference, result).with_warnings(*prepared.notes)
         return dataclasses.replace(result, options={**dataclasses.asdict(built), **result.options})
 
     def _implementation(self) -> Any:
@@ -182,7 +188,7 @@ METHODS: tuple[Method, ...] = (
             Input("t2w", "T2-weighted MR"),
             Input("adc", "ADC"),
             Input("dwi", "High-b DWI"),
-            Input("zones", "Zones of the prostate (1 central, 2 peripheral)"),
+            Input("zones", "Zones of the prostate (1 central, 2 peripheral)", is_labels=True),
         ),
         needs=(("t2w",), ("adc",), ("dwi",), ("zones",)),
         module="sam_unetr",

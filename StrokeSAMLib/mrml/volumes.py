@@ -223,10 +223,9 @@ def imageFromOriented(oriented: slicer.vtkOrientedImageData) -> sitk.Image:
 def _ijkToRas(image: sitk.Image) -> np.ndarray:
     import numpy as np
 
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.asarray(image.GetDirection()).reshape(3, 3) * np.asarray(image.GetSpacing())
-    matrix[:3, 3] = image.GetOrigin()
-    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix
+    from StrokeSAMLib.imaging.geometry import affine_of
+
+    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine_of(image)
 
 
 def _vtkImage(array: np.ndarray) -> vtk.vtkImageData:

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.ndimage as ndi
 import SimpleITK as sitk
 
-from StrokeSAMLib.imaging.geometry import array_spacing, image_like
+from StrokeSAMLib.imaging.geometry import array_spacing, image_like, voxel_axes
 from StrokeSAMLib.phantom.brain import BrainFolds, brain
 from StrokeSAMLib.phantom.shapes import Folds, Points, blend, ellipsoid, intersection
 from StrokeSAMLib.phantom.skull import skull
@@ -175,7 +175,7 @@ def _points(grid: sitk.Image, pose: Pose, k: int, step: tuple[float, ...]) -> Po
     turn = sitk.Euler3DTransform()
     turn.SetRotation(np.deg2rad(pose.pitch), np.deg2rad(pose.roll), np.deg2rad(pose.yaw))
     back = np.asarray(turn.GetMatrix()).reshape(3, 3).T
-    axes = np.asarray(grid.GetDirection()).reshape(3, 3) * np.asarray(grid.GetSpacing())
+    axes = voxel_axes(grid)
     start = back @ (np.asarray(grid.GetOrigin()) - np.asarray(pose.shift))
     slope = back @ axes
     j, i = np.mgrid[: grid.GetSize()[1], : grid.GetSize()[0]].astype(np.float32)

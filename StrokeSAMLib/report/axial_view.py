@@ -8,7 +8,7 @@ import numpy as np
 import scipy.ndimage as ndi
 import SimpleITK as sitk
 
-from StrokeSAMLib.imaging.geometry import canonical, mask_like, resample_like, same_grid
+from StrokeSAMLib.imaging.geometry import canonical, mask_like, resample_like, same_grid, voxel_axes
 from StrokeSAMLib.imaging.morphology import CONNECTIVITY_26
 from StrokeSAMLib.lesion.result import LesionResult
 
@@ -100,7 +100,7 @@ def _restore_lost_components(lesion: np.ndarray, image: sitk.Image, mask: sitk.I
     labels, count = ndi.label(sitk.GetArrayViewFromImage(mask), structure=CONNECTIVITY_26)
     voxels = np.argwhere(labels)[:, ::-1]
     component = labels[tuple(voxels[:, ::-1].T)]
-    axes = np.asarray(mask.GetDirection()).reshape(3, 3) * np.asarray(mask.GetSpacing())
+    axes = voxel_axes(mask)
     points = voxels @ axes.T + np.asarray(mask.GetOrigin())
     places = np.rint((points - np.asarray(image.GetOrigin())) / np.asarray(image.GetSpacing())).astype(int)
     places = np.clip(places, 0, np.asarray(image.GetSize()) - 1)[:, ::-1]

@@ -1,0 +1,1 @@
+"""NIfTI and Analyze files: their geometry, reading and writing."""
