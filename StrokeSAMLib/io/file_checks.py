@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -12,7 +11,9 @@ from pathlib import Path
 
 from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.core.files import exists, is_file
-from StrokeSAMLib.io.file_headers import TextHeader, metaimage_header, nrrd_header
+from StrokeSAMLib.io.metaimage_header import metaimage_header
+from StrokeSAMLib.io.nrrd_header import nrrd_header
+from StrokeSAMLib.io.text_header import MOST_MM, TextHeader
 
 # A header of text comes before the voxels. Slicer's segmentations have the longest, some hundred bytes a segment.
 _HEADER_BYTES = 1 << 18
@@ -68,17 +69,17 @@ def check_text_header(path: Path) -> tuple[str, ...]:
         )
     with damage_named(path), path.open("rb") as stream:
         start = stream.read(_HEADER_BYTES)
-    header = metaimage_header(start) if name.endswith(_METAIMAGE) else nrrd_header(start)
+    header = (metaimage_header if name.endswith(_METAIMAGE) else nrrd_header)(path, start)
     check_spacing(path, header.spacing)
     check_claimed_size(path, header.voxel_bytes, _available_bytes(path, header), header.encoding)
     return header.notes
 
 
 def check_spacing(path: Path, spacing: tuple[float, ...]) -> None:
-    """Refuse a voxel spacing (mm) that is not positive."""
-    if any(not (math.isfinite(value) and value > 0) for value in spacing):
+    """Refuse a voxel spacing (mm) that is not positive, or that no scan has."""
+    if not all(0 < value < MOST_MM for value in spacing):
         text = " × ".join(f"{value:g}" for value in spacing)
-        raise InputError(f"{path}: the voxel spacing {text} mm is not positive")
+        raise InputError(f"{path}: the voxel spacing {text} mm is not possible")
 
 
 def check_claimed_size(path: Path, voxel_bytes: int, available: int, encoding: str) -> None:

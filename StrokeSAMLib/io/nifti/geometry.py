@@ -15,10 +15,13 @@ import numpy as np
 from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.io.file_checks import check_spacing
 from StrokeSAMLib.io.nifti.header import NiftiFile
+from StrokeSAMLib.io.text_header import MOST_MM
 
 # Two geometries differ if a corner of the volume lies this far apart in them, mm. The 32-bit numbers of a header are
 # some 0.02 mm off in a head.
 _SAME_MM = 0.1
+# Numbers this much smaller than the others are noise, at which ITK warns of a matrix without an inverse.
+_NOTHING = 1e-12
 # Voxel sizes differ from the sform if they are this part off.
 _SAME_SIZE = 0.01
 # The code of the spatial unit in `xyzt_units` (its low three bits): its name, and its size in mm.
@@ -44,13 +47,18 @@ def affine_and_notes(path: Path, file: NiftiFile) -> tuple[np.ndarray, list[str]
     name, scale = _UNITS.get(int(header["xyzt_units"]) & 7 if "xyzt_units" in header else 0, ("", 1.0))
     if name:
         notes.append(f"its header is in {name}: converted to mm")
-    return np.diag([-scale, -scale, scale, 1.0]) @ affine, notes
+    affine = np.diag([-scale, -scale, scale, 1.0]) @ affine
+    if not _is_grid(affine):
+        raise InputError(f"{path}: damaged: no scan has the voxel axes of its header")
+    axes = affine[:3, :3]
+    axes[np.abs(axes) < _NOTHING * np.abs(axes).max()] = 0
+    return affine, notes
 
 
 def _ras_affine(path: Path, file: NiftiFile) -> tuple[np.ndarray, list[str]]:
     header = file.header
     if not isinstance(header, nib.Nifti1Header):
-        return header.get_base_affine(), ["an Analyze header has no orientation: its axes are taken as left, front, up"]
+        return header.get_best_affine(), ["an Analyze header has no orientation: its axes are taken as left, front, up"]
     sform, qform = header.get_sform(coded=True)[0], _qform(header)
     if sform is not None and _is_grid(sform):
         return sform, _sform_notes(header, sform, qform, file.shape)
@@ -71,11 +79,11 @@ def _qform(header: nib.Nifti1Header) -> np.ndarray | None:
 
 
 def _is_grid(affine: np.ndarray) -> bool:
-    """Whether a 4 × 4 matrix is finite and its axes span space."""
-    if not np.isfinite(affine).all():
+    """Whether a 4 × 4 matrix has possible numbers, and its axes span space."""
+    if not np.isfinite(affine).all() or np.abs(affine).max() > MOST_MM:
         return False
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    return bool(lengths.min() > 0 and abs(np.linalg.det(affine[:3, :3] / lengths)) > 1e-3)
+    return bool(lengths.min() > 1 / MOST_MM and abs(np.linalg.det(affine[:3, :3] / lengths)) > 1e-3)
 
 
 def _sform_notes(

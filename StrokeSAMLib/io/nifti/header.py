@@ -15,7 +15,8 @@ import numpy as np
 from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.core.files import is_file
 
-Header = nib.Nifti1Header | nib.AnalyzeHeader
+# SPM's kind of Analyze has a slope and an origin where the plain one has zeros.
+Header = nib.Nifti1Header | nib.Spm2AnalyzeHeader
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 PAIR_SUFFIXES = (".hdr", ".img", ".img.gz", ".hdr.gz")
 
@@ -121,9 +122,8 @@ def scaling(path: Path, header: Header) -> tuple[float, float] | None:
     Raises:
         InputError: one of the two is infinite, or the intercept is not a number.
     """
-    if not header.has_data_slope or not header.has_data_intercept:
-        return None
-    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    slope = float(header["scl_slope"])
+    intercept = float(header["scl_inter"]) if header.has_data_intercept else 0.0
     if slope == 0 or math.isnan(slope):
         return None
     if not (math.isfinite(slope) and math.isfinite(intercept)):
@@ -144,7 +144,7 @@ def _parse(path: Path, start: bytes) -> Header:
         return nib.Nifti2Header(start, check=False)
     if _NIFTI1 not in sizes:
         raise InputError(f"{path}: not a NIfTI file although its name says so")
-    header_class = nib.Nifti1Header if start[344:347] in (b"n+1", b"ni1") else nib.AnalyzeHeader
+    header_class = nib.Nifti1Header if start[344:347] in (b"n+1", b"ni1") else nib.Spm2AnalyzeHeader
     return header_class(start[:_NIFTI1], check=False)
 
 

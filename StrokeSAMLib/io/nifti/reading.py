@@ -72,10 +72,10 @@ def _skip(stream: BinaryIO, count: int) -> None:
 
 def _read_into(stream: BinaryIO, data: np.ndarray) -> int:
     """Fill `data` from the stream, and read the stream to its end, where gzip has its checksum; the bytes filled."""
-    view, length = memoryview(data), 0
+    length = 0
     while chunk := stream.read(_CHUNK_BYTES):
-        taken = min(len(chunk), len(view) - length)
-        view[length : length + taken] = chunk[:taken]
+        taken = min(len(chunk), data.size - length)
+        data[length : length + taken] = np.frombuffer(chunk, np.uint8, taken)
         length += taken
     return length
 
@@ -87,7 +87,8 @@ def _scaled(stored: np.ndarray, slope_and_intercept: tuple[float, float] | None)
         return stored
     slope, intercept = slope_and_intercept
     number = np.float64 if stored.dtype.itemsize >= 4 and stored.dtype != np.float32 else np.float32
-    scaled = stored.astype(number)
-    scaled *= number(slope)
-    scaled += number(intercept)
+    with np.errstate(over="ignore", invalid="ignore"):  # of a damaged header; infinity is background
+        scaled = stored.astype(number)
+        scaled *= number(slope)
+        scaled += number(intercept)
     return scaled
