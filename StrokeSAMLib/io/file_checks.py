@@ -52,8 +52,8 @@ def check_file(path: Path) -> None:
         path.open("rb").close()
 
 
-def check_text_header(path: Path) -> tuple[str, ...]:
-    """Refuse a MetaImage or NRRD file that is truncated, or whose spacing is not positive; return notes for the user.
+def check_text_header(path: Path) -> TextHeader:
+    """Refuse a MetaImage or NRRD file that is truncated, or whose spacing is not possible; return its header.
 
     ITK reserves the memory that a header claims before it looks for the voxels, fills missing voxels of several formats
     with arbitrary memory, and replaces a spacing of zero or less by 1 mm or by a flip.
@@ -72,7 +72,7 @@ def check_text_header(path: Path) -> tuple[str, ...]:
     header = (metaimage_header if name.endswith(_METAIMAGE) else nrrd_header)(path, start)
     check_spacing(path, header.spacing)
     check_claimed_size(path, header.voxel_bytes, _available_bytes(path, header), header.encoding)
-    return header.notes
+    return header
 
 
 def check_spacing(path: Path, spacing: tuple[float, ...]) -> None:

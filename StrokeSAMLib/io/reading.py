@@ -14,6 +14,7 @@ from StrokeSAMLib.io.dicom.address import is_dicom
 from StrokeSAMLib.io.file_checks import check_file, check_text_header, damage_named
 from StrokeSAMLib.io.image_checks import as_scalar_volume
 from StrokeSAMLib.io.native_stderr import native_stderr_silenced
+from StrokeSAMLib.io.nrrd_bzip2 import unpacked
 from StrokeSAMLib.io.scan import Scan
 
 _NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img", ".img.gz")
@@ -49,15 +50,21 @@ def read_scan(path: Path, wanted: str = "") -> Scan:
 
         with damage_named(path):
             return read_nifti(path)
-    notes = check_text_header(path)
-    return Scan(as_scalar_volume(_read(path), str(path)), notes)
+    header = check_text_header(path)
+    if header.encoding == "bzip2":
+        with damage_named(path), unpacked(path, header) as raw:
+            image = _read(raw, path)
+    else:
+        image = _read(path, path)
+    return Scan(as_scalar_volume(image, str(path)), header.notes)
 
 
-def _read(path: Path) -> sitk.Image:
+def _read(file: Path, path: Path) -> sitk.Image:
+    """Read `file` by ITK; errors name `path`."""
     sitk.ProcessObject.SetGlobalWarningDisplay(False)  # ITK writes its warnings to stderr
     try:
         with native_stderr_silenced():
-            return sitk.ReadImage(str(path))
+            return sitk.ReadImage(str(file))
     except RuntimeError as error:
         raise InputError(f"{path}: not a readable image ({_reason(error)})") from None
 
