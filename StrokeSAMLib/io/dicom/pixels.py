@@ -185,7 +185,7 @@ def _pixel_dataset(header: Header) -> Dataset:
 
 
 def _check_frames(dataset: Dataset) -> None:
-    """Refuse damaged frames that make a decoder hang or allocate memory: truncated ones, and those of another matrix."""
+    """Refuse frames that make a decoder hang or allocate memory: truncated ones, and those of another matrix."""
     try:
         frames = list(generate_frames(dataset.PixelData, number_of_frames=int(dataset.get("NumberOfFrames", 1) or 1)))
     except Exception:  # damaged bytes raise any exception in pydicom
