@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def prompt(
-    volume: Annotated[Path, typer.Argument(help="The scan: file, or folder of a DICOM series.")],
+    volume: Annotated[Path, typer.Argument(help="The scan: file, or folder of DICOM (FOLDER#N for volume N).")],
     prompts: Annotated[Path, typer.Option(help="Boxes, points and masks, JSON.")],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The segment's mask; a .json file beside it records the session.")

@@ -18,7 +18,9 @@ def segment(
     method: Annotated[
         str, typer.Option(help="Method id; see `strokesam methods`. By default the best for the scan.")
     ] = AUTO,
-    ncct: Annotated[Path | None, typer.Option(help="Non-contrast CT: file, or folder of a DICOM series.")] = None,
+    ncct: Annotated[
+        Path | None, typer.Option(help="Non-contrast CT: file, or folder of DICOM (FOLDER#N for volume N).")
+    ] = None,
     dwi: Annotated[Path | None, typer.Option(help="Diffusion-weighted image (trace; brain: b near 1000).")] = None,
     adc: Annotated[Path | None, typer.Option(help="ADC map, in any of its units.")] = None,
     b0: Annotated[Path | None, typer.Option(help="Image without diffusion weighting, to compute ADC.")] = None,

@@ -1,8 +1,8 @@
 """Read thousands of damaged files: nothing but a refusal may come of them, soon and without much memory.
 
-Each file is a good one with some changed, inserted, removed or repeated bytes. A reader passes if it returns an image or
-raises a StrokeSAMError, within 5 s, and if its memory grows by less than 3 times the file's size (and 64 MiB, which
-Python itself needs) before a refusal.
+Each file is a good one with some changed, inserted, removed or repeated bytes. A reader passes if it returns an image
+or raises a StrokeSAMError, within 5 s, and if its memory grows by less than 3 times the file's size (or 64 MiB, which
+Python itself may need) before a refusal.
 
     python Testing/Benchmarks/fuzz_readers.py --format dicom --count 10000
 """

@@ -15,6 +15,7 @@ _SAME_B_PART = 0.05
 _ADC = re.compile(r"(?i)(?<![a-z])adc(?![a-z])|apparent[ _]diffusion")
 _EXPONENTIAL = re.compile(r"(?i)\be-?adc|exponential|\bexp(?![a-z])")
 _OTHER_MAPS = re.compile(r"(?i)(?<![a-z])(fa|colfa|tensor|cbf|cbv|mtt|tmax|ttp|mip|minip|phase|swi)(?![a-z])")
+_DIFFUSION = re.compile(r"(?i)dwi|diff|trace")
 _T2 = re.compile(r"(?i)(?<![a-z0-9])t2")
 
 Rule = Callable[[Sequence[Stack]], Sequence[Stack]]
@@ -63,6 +64,10 @@ def _is_other_map(stack: Stack) -> bool:
     return any(_OTHER_MAPS.search(word) or _EXPONENTIAL.search(word) or word == "EADC" for word in words)
 
 
+def _is_diffusion(stack: Stack) -> bool:
+    return stack.b is not None or any(_DIFFUSION.search(word) for word in (*stack.image_type, stack.description))
+
+
 def _volumes(stacks: Sequence[Stack]) -> Sequence[Stack]:
     no_localizers = [stack for stack in stacks if not stack.is_localizer] or stacks
     return [stack for stack in no_localizers if stack.places >= _LEAST_SLICES] or no_localizers
@@ -95,13 +100,16 @@ def _traces(stacks: Sequence[Stack]) -> Sequence[Stack]:
 
 _NEEDED: dict[str, tuple[Callable[[Stack], bool], ...]] = {
     "ncct": (lambda stack: stack.modality not in ("MR", "PT", "NM", "US"),),
-    "dwi": (lambda stack: stack.modality != "CT", lambda stack: not is_adc(stack)),
+    "dwi": (
+        lambda stack: stack.modality != "CT",
+        lambda stack: not is_adc(stack) and (stack.b is None or stack.b >= LEAST_B),
+    ),
     "b0": (
         lambda stack: stack.modality != "CT",
         lambda stack: not is_adc(stack),
         lambda stack: (stack.b or 0) < LEAST_B,
     ),
-    "adc": (lambda stack: stack.modality != "CT", lambda stack: (stack.b or 0) == 0 or is_adc(stack)),
+    "adc": (lambda stack: stack.modality != "CT", lambda stack: is_adc(stack) or stack.b is None),
     "t2w": (lambda stack: stack.modality != "CT",),
 }
 _PREFERRED: dict[str, tuple[Rule, ...]] = {
@@ -112,7 +120,7 @@ _PREFERRED: dict[str, tuple[Rule, ...]] = {
         _only(_is_axial),
         _only(lambda stack: not stack.first.attributes.text("ContrastBolusAgent")),
     ),
-    "dwi": (_only(lambda stack: not _is_other_map(stack)), _highest_b, _traces),
+    "dwi": (_only(lambda stack: not _is_other_map(stack)), _only(_is_diffusion), _highest_b, _traces),
     "b0": (_only(lambda stack: not _is_other_map(stack)), _lowest_b),
     "adc": (_only(is_adc), _only(lambda stack: not _is_other_map(stack))),
     "t2w": (

@@ -34,7 +34,8 @@ def stored_values(frames: Sequence[Frame]) -> Iterator[np.ndarray]:
     """
     # One file may hold all frames: it is opened once for those that follow each other.
     for path, group in groupby(frames, key=lambda frame: None if _needs_gdcm(frame.header) else frame.header.path):
-        yield from _by_gdcm(list(group)) if path is None else _of_file(list(group))
+        decode = _by_gdcm if path is None else _of_file
+        yield from decode(list(group))
 
 
 def _needs_gdcm(header: Header) -> bool:
@@ -185,16 +186,17 @@ def _pixel_dataset(header: Header) -> Dataset:
 
 
 def _check_frames(dataset: Dataset) -> None:
-    """Refuse frames that make a decoder hang or allocate memory: truncated ones, and those of another matrix."""
+    """Refuse frames that make a decoder hang or take memory: truncated ones, and those of another matrix."""
     try:
-        frames = list(generate_frames(dataset.PixelData, number_of_frames=int(dataset.get("NumberOfFrames", 1) or 1)))
+        for frame in generate_frames(dataset.PixelData, number_of_frames=int(dataset.get("NumberOfFrames", 1) or 1)):
+            if codestream_matrix(frame) not in (None, (dataset.Rows, dataset.Columns)):
+                raise DamagedError("is damaged: its compressed pixels have another matrix than its header")
+            if is_truncated(frame):
+                raise DamagedError("is truncated: its compressed pixels have no end")
+    except DamagedError:
+        raise
     except Exception:  # damaged bytes raise any exception in pydicom
         raise DamagedError("is damaged: its compressed pixels have no frames") from None
-    for frame in frames:
-        if codestream_matrix(frame) not in (None, (dataset.Rows, dataset.Columns)):
-            raise DamagedError("is damaged: its compressed pixels have another matrix than its header")
-        if is_truncated(frame):
-            raise DamagedError("is truncated: its compressed pixels have no end")
 
 
 _DESCRIPTION = (

@@ -164,7 +164,7 @@ def _gaps(frames: list[Frame], steps: np.ndarray) -> list[int]:
     """The steps that leave slices out.
 
     A scan may change its distance: then a run of steps is larger, the numbers of the slices have no gap, and the slices
-    are thicker. A single larger step, or one where the numbers jump, is a gap.
+    are thicker. A single larger step, or one where the numbers jump, is a gap; a thicker slice at the end is none.
     """
     runs = _runs(steps)
     means = [float(np.mean(steps[run])) for run in runs]
@@ -177,7 +177,8 @@ def _gaps(frames: list[Frame], steps: np.ndarray) -> list[int]:
             continue
         is_single = run.stop - run.start == 1
         jumps = least_number > 0 and all(numbers[n] > least_number for n in range(run.start, run.stop))
-        if jumps or (is_single and not _is_thick(frames, run.start, float(steps[run.start]), max(beside))):
+        is_end = len(beside) == 1
+        if jumps or (is_single and not (is_end and _is_thick(frames, run.start, float(steps[run.start]), beside[0]))):
             gaps += range(run.start, run.stop)
     return gaps
 

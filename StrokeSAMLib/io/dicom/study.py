@@ -59,6 +59,7 @@ def read_dicom(path: Path, wanted: str = "") -> Scan:
     with _quiet(), open_study(source) as study:
         chosen = _numbered(study, number) if number is not None else _chosen(study, wanted)
         _check_damaged(study, chosen)
+        _check_without_place(study, chosen)
         scans = [read_stack(stack, study.name) for stack in chosen]
         scan = scans[0] if len(scans) == 1 else mean_of(scans)
         return replace(scan, notes=(*_choice_notes(study, chosen, wanted), *scan.notes))
@@ -190,6 +191,19 @@ def _check_damaged(study: Study, chosen: Sequence[Stack]) -> None:
     for file, why in study.damaged.items():
         if file.parent in folders and not _is_of_another_series(file, series):
             raise InputError(f"{study.name}: {file.name} {why}")
+
+
+def _check_without_place(study: Study, chosen: Sequence[Stack]) -> None:
+    """Refuse if an image of the chosen stacks' series and matrix has no place: it may be one of their slices."""
+    kinds = {(stack.series, _matrix(stack)) for stack in chosen}
+    for stack in study.stacks:
+        if stack.first.plane is None and not stack.is_colour and (stack.series, _matrix(stack)) in kinds:
+            name = stack.first.name
+            raise InputError(f"{study.name}: {name} has no readable Image Position, Orientation and Pixel Spacing")
+
+
+def _matrix(stack: Stack) -> tuple[int, int]:
+    return stack.first.attributes.whole("Rows"), stack.first.attributes.whole("Columns")
 
 
 def _is_of_another_series(file: Path, series: set[str]) -> bool:

@@ -101,6 +101,17 @@ class TestDiffusion:
         folder = study(3, series=ids(), **tags)
         assert [value(folder, wanted)[0] for wanted in ("adc", "dwi", "b0")] == [3, 2, 1]
 
+    def test_a_b0_is_neither_dwi_nor_adc(self, study):
+        folder = study(0, DiffusionBValue=0.0)
+        for wanted in ("dwi", "adc"):
+            with pytest.raises(InputError, match=f"no volume there is for {wanted}: #1 MR b = 0"):
+                read_scan(folder, wanted)
+
+    def test_a_dwi_without_b_value_is_known_by_its_description(self, study):
+        study(0, series=ids(), SeriesDescription="T2 FLAIR")
+        folder = study(1, series=ids(), SeriesDescription="ep2d_diff")
+        assert value(folder, "dwi")[0] == 1
+
     @pytest.mark.parametrize(
         ("block", "creator", "offset", "vr", "values"),
         [

@@ -1,5 +1,6 @@
 """The forms in which DICOM lies on a disk: transfer syntaxes, preambles, names, folders, archives."""
 
+import base64
 import io
 import shutil
 import struct
@@ -15,9 +16,11 @@ import SimpleITK as sitk
 from dicom_files import COUNT, image_dataset, save, scene, slice_tags, write_series
 from helpers import array
 from pydicom.data import get_testdata_file
+from pydicom.encaps import encapsulate
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
+    HTJ2KLossless,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGLSLossless,
@@ -28,6 +31,13 @@ from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.io.dicom import pixels
 from StrokeSAMLib.io.reading import read_image
 
+# The frame j + 2 i of 64 × 64 pixels in 16 bits, encoded by OpenJPH.
+HTJ2K_FRAME = (
+    "/0//UQApQAAAAABAAAAAQAAAAAAAAAAAAAAAQAAAAEAAAAAAAAAAAAABDwEB/1AACAACAAAACv9SAAwAAgABAAUEBEAB/1wAEyCIkJCQkJCQ"
+    "kJCQkJCQiIiI/2QAFwABT3BlbkpQSCBWZXIgMC4yNi4zLv+QAAoAAAAAAMUAAf+TwAArAP9/tf9t/kf+AoG0AMAAE0AAEwAI8gCCdACi+AADVADA"
+    "ABUQAAVAQgjxqnACdQAQAP7Byey1AMAAFZAABWAAAAAA58Cnp6fCeAAIAAD+/ZJ79knsuADAABacAAFeAAAAAAAA+f8Ap6enp6enp0J9AAIA/v94"
+    "Z+/f79/v3+y8AMAALZgABaoAAAAA/r/8FPT09PT09PT09PT09PT08nUBAAAAAP9/2wOuuuuuuuuuuuuuupEB/9k="
+)
 TRUTH = np.stack([scene(k) for k in range(COUNT)])
 
 
@@ -114,6 +124,17 @@ def test_lossless_jpeg_is_read(tmp_path):
     syntaxes = {pydicom.dcmread(path).file_meta.TransferSyntaxUID.name for path in folder.iterdir()}
     assert all("JPEG Lossless" in name for name in syntaxes)
     np.testing.assert_array_equal(array(read_image(folder)), TRUTH % 4096)
+
+
+def test_high_throughput_jpeg_2000_is_read(tmp_path):
+    for k in range(COUNT):
+        data = image_dataset(np.zeros((64, 64), np.uint16), SeriesInstanceUID="1.2", **slice_tags(k))
+        data.PixelData = encapsulate([base64.b64decode(HTJ2K_FRAME)])
+        data["PixelData"].VR, data["PixelData"].is_undefined_length = "OB", True
+        data.file_meta.TransferSyntaxUID = HTJ2KLossless
+        save(data, tmp_path / f"{k}.dcm")
+    j, i = np.indices((64, 64))
+    np.testing.assert_array_equal(array(read_image(tmp_path))[3], j + 2 * i)
 
 
 def test_a_file_that_no_decoder_reads_is_refused_in_one_line(tmp_path):

@@ -206,3 +206,10 @@ def test_a_file_without_position_is_named_as_such(tmp_path):
     folder = write_series(tmp_path, ImagePositionPatient=None, SOPInstanceUID=lambda k: generate_uid())
     with pytest.raises(InputError, match="no Image Position"):
         read_image(folder)
+
+
+@pytest.mark.parametrize("tag", ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"])
+def test_one_slice_without_a_place_is_named(tmp_path, tag):
+    change(write_series(tmp_path) / "004.dcm", **{tag: None})
+    with pytest.raises(InputError, match=r"004\.dcm has no readable Image Position"):
+        read_image(tmp_path)
