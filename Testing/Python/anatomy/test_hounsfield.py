@@ -61,6 +61,13 @@ def test_a_skull_stripped_ct_keeps_its_background():
     assert notes == [] and sitk.GetArrayFromImage(image)[0, 0, 0] == 0
 
 
+def test_a_ct_in_hounsfield_units_without_values_below_0_is_not_shifted():
+    array = np.clip(sitk.GetArrayFromImage(head()), 0, None)
+    image, notes = to_hounsfield(image_from(array), "ncct")
+    assert notes == []
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(image), array)
+
+
 def test_refuses_other_values():
     array = sitk.GetArrayFromImage(head())
     rng = np.random.default_rng(2)
