@@ -13,6 +13,7 @@ from StrokeSAMLib.mrml.labelmaps import (
     isEmpty,
     resampledTo,
     shrink,
+    union,
 )
 
 # Slicer's undo can restore five contents of a segment; the sixth is the content before them.
@@ -29,7 +30,8 @@ class Contribution:
     def __init__(self) -> None:
         # Pairs of the segment's content and the session's part of it, latest last; None for no voxels.
         self._history: list[tuple[Labelmap | None, Labelmap | None]] = []
-        self._added: Labelmap | None = None
+        # The voxels that the session may own after the composed labelmap is written; None for no voxels.
+        self._candidates: Labelmap | None = None
 
     def adopt(self, labelmap: Labelmap) -> None:
         """Count all voxels of the segment as added by the session, because the session started from them."""
@@ -46,28 +48,31 @@ class Contribution:
         """
         operations = slicer.vtkOrientedImageDataResample
         present = _croppedTo(modifier, current)
-        self._added = _croppedTo(modifier, result)
+        new = _croppedTo(modifier, result)
         previous = self._addedTo(modifier, present)
+        previous = None if previous is None or isEmpty(previous) else resampledTo(modifier, previous)
         if not self._history:
             self._remember(present, None)
         # Masking may keep voxels of the present content, so the box must contain it.
-        shrink(modifier, (present, self._added))
+        shrink(modifier, (present, new))
         if not isEmpty(present):
             operations.ModifyImage(modifier, present, operations.OPERATION_MAXIMUM)
-        if previous is not None and not isEmpty(previous):
-            erase(modifier, resampledTo(modifier, previous))
-        if not isEmpty(self._added):
-            new = cropped(self._added)
-            erase(self._added, modifier)
+        if previous is not None:
+            erase(modifier, previous)
+        added = cropped(new)
+        if not isEmpty(new):
+            erase(added, modifier)
             operations.ModifyImage(modifier, new, operations.OPERATION_MAXIMUM)
+        self._candidates = added if previous is None else union(previous, added)
 
     def recordWritten(self, current: Labelmap | None) -> None:
         """Record the segment's content after the composed labelmap was written.
 
         Args:
-            current: the segment's content now; masking may have removed voxels of the composed labelmap.
+            current: the segment's content now. Masking may have kept out voxels of the composed labelmap, and may
+                have kept voxels of the session's earlier result; the session owns those that are there.
         """
-        self._remember(current, self._added)
+        self._remember(current, _common(self._candidates, current))
 
     def _remember(self, content: Labelmap | None, added: Labelmap | None) -> None:
         entry = (None if content is None else cropped(content), added)
@@ -83,6 +88,19 @@ class Contribution:
             reversed(self._history),
             key=lambda entry: countDifferingVoxels(voxels, croppedVoxelsOf(entry[0], grid)),
         )[1]
+
+
+def _common(candidates: Labelmap | None, content: Labelmap | None) -> Labelmap | None:
+    """The voxels that are in both, on the grid of `candidates`; None for none."""
+    if candidates is None or isEmpty(candidates) or content is None or isEmpty(content):
+        return None
+    absent = cropped(candidates)
+    erase(absent, resampledTo(candidates, content, padded=True))
+    if isEmpty(absent):
+        return candidates
+    common = cropped(candidates)
+    erase(common, absent)
+    return common
 
 
 def _croppedTo(grid: Labelmap, labelmap: Labelmap | None) -> Labelmap:

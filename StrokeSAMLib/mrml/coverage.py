@@ -6,14 +6,28 @@ from typing import TYPE_CHECKING
 
 import vtk
 
+from StrokeSAMLib.core.errors import StrokeSAMError
 from StrokeSAMLib.mrml.labelmaps import Labelmap
 from StrokeSAMLib.mrml.space import arrayOf, voxelsOf
 
 if TYPE_CHECKING:
     import numpy as np
 
-# In voxels of the grid: a voxel whose centre lies this far outside the grid is still drawn at its border.
-_TOLERANCE = 1.01
+# In voxels of the grid: a voxel whose centre lies this far beyond the last centre is still within the last voxel.
+_TOLERANCE = 0.51
+
+
+def checkCovered(grid: Labelmap, labelmap: Labelmap, name: str) -> None:
+    """Refuse a labelmap that would be cut off at the extent of `grid`, the grid of the segmentation `name`.
+
+    Raises:
+        StrokeSAMError: voxels above 0 lie outside.
+    """
+    if not covers(grid, labelmap):
+        raise StrokeSAMError(
+            f"{name}: the result extends beyond the segmentation's geometry and would be cut off; choose another "
+            "segmentation, or none, or extend its geometry in the Segment Editor"
+        )
 
 
 def covers(grid: Labelmap, labelmap: Labelmap) -> bool:

@@ -213,7 +213,8 @@ class InteractiveSegment:
 
         Raises:
             Cancelled: the volume is no longer in the scene.
-            StrokeSAMError: the segmentation is no longer in the scene, or the segment no longer exists.
+            StrokeSAMError: the segmentation is no longer in the scene, the segment no longer exists, or the object
+                extends beyond the segmentation's geometry.
         """
         from StrokeSAMLib.imaging.geometry import patch_of
         from StrokeSAMLib.interactive.record import to_document

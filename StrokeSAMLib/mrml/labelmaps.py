@@ -38,6 +38,15 @@ def erase(labelmap: Labelmap, mask: Labelmap) -> None:
     operations.ModifyImage(labelmap, mask, operations.OPERATION_MASKING, None, 0.0, 0.0)
 
 
+def union(first: Labelmap, second: Labelmap) -> Labelmap:
+    """A new labelmap with the voxels above 0 of both, which lie on one grid; its extent holds both."""
+    if isEmpty(second):
+        return cropped(first)
+    operations, merged = slicer.vtkOrientedImageDataResample, slicer.vtkOrientedImageData()
+    operations.MergeImage(first, second, merged, operations.OPERATION_MAXIMUM)
+    return merged
+
+
 def resampledTo(grid: Labelmap, labelmap: Labelmap, padded: bool = False) -> Labelmap:
     """Return `labelmap` on the grid of `grid`, without interpolation.
 

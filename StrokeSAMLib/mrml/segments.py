@@ -11,7 +11,7 @@ import slicer
 
 from StrokeSAMLib.core.errors import StrokeSAMError
 from StrokeSAMLib.mrml.contribution import Contribution
-from StrokeSAMLib.mrml.coverage import covers
+from StrokeSAMLib.mrml.coverage import checkCovered
 from StrokeSAMLib.mrml.labelmaps import boundingBox, fromVoxels
 from StrokeSAMLib.mrml.space import voxelsOf
 from StrokeSAMLib.mrml.terminology import Term
@@ -69,7 +69,7 @@ class SegmentWriter:
 
         Raises:
             StrokeSAMError: there is no such segment, the segmentation has no geometry, or the labelmap extends beyond
-                that geometry (checked only without `contribution`). Nothing is written then.
+                that geometry. Nothing is written then.
         """
         segmentation = segmentationNode.GetSegmentation()
         if segmentId is not None and segmentation.GetSegment(segmentId) is None:
@@ -78,12 +78,8 @@ class SegmentWriter:
         if not logic.ResetModifierLabelmapToDefault():
             raise StrokeSAMError(f"{segmentationNode.GetName()}: the segmentation has no geometry")
         modifier, current = logic.GetModifierLabelmap(), segmentLabelmap(segmentationNode, segmentId)
+        checkCovered(modifier, labelmap, segmentationNode.GetName())
         if contribution is None:
-            if not covers(modifier, labelmap):
-                raise StrokeSAMError(
-                    f"{segmentationNode.GetName()}: the result extends beyond the segmentation's geometry and would "
-                    "be cut off; choose another segmentation, or none"
-                )
             # The segment's present content is replaced as a whole: it counts as the session's earlier result.
             replacement = Contribution()
             if current is not None:

@@ -152,8 +152,10 @@ def labelmapForVolume(patch: Patch, node: slicer.vtkMRMLScalarVolumeNode) -> sli
     if patch.size != tuple(node.GetImageData().GetDimensions()):
         raise InputError(f"{node.GetName()}: the volume changed during the segmentation")
     data = _vtkImage(sitk.GetArrayFromImage(patch.image))
+    # The indices of a volume count from its extent, which need not begin at 0.
+    firsts = (first + start for first, start in zip(node.GetImageData().GetExtent()[::2], patch.start, strict=True))
     data.SetExtent(
-        *(n for start, size in zip(patch.start, data.GetDimensions(), strict=True) for n in (start, start + size - 1))
+        *(n for first, size in zip(firsts, patch.image.GetSize(), strict=True) for n in (first, first + size - 1))
     )
     labelmap = slicer.vtkOrientedImageData()
     labelmap.ShallowCopy(data)

@@ -13,6 +13,7 @@ from StrokeSAMLib.core.errors import InputError, StrokeSAMError
 from StrokeSAMLib.core.jobs import Worker
 from StrokeSAMLib.interactive.engines.registry import ENGINES
 from StrokeSAMLib.mrml.contribution import Contribution
+from StrokeSAMLib.mrml.coverage import checkCovered
 from StrokeSAMLib.mrml.interactive import savedSession, saveSession, segmentImage
 from StrokeSAMLib.mrml.other_segments import SegmentsSnapshot
 from StrokeSAMLib.mrml.segments import labelmapForSegmentation, segmentLabelmap
@@ -358,9 +359,15 @@ class PromptEditor:
             return
         try:
             labelmap = labelmapForSegmentation(patch, target.volumeNode, target.segmentationNode)
-        except InputError as error:
+            current = segmentLabelmap(target.segmentationNode, target.segmentId)
+
+            def compose(modifier: slicer.vtkOrientedImageData) -> None:
+                checkCovered(modifier, labelmap, target.segmentationNode.GetName())
+                self._contribution.compose(modifier, current, labelmap)
+
+            isWritten = self._view.write(compose)
+        except StrokeSAMError as error:
             self._view.showMessage(errorMessage(error))
             return
-        current = segmentLabelmap(target.segmentationNode, target.segmentId)
-        if self._view.write(lambda modifier: self._contribution.compose(modifier, current, labelmap)):
+        if isWritten:
             self._contribution.recordWritten(segmentLabelmap(target.segmentationNode, target.segmentId))

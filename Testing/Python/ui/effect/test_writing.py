@@ -5,8 +5,8 @@ import pytest
 
 slicer = pytest.importorskip("slicer")
 
-from balls import MIDDLE, ball, paint  # noqa: E402
-from nodes import ROTATION, add_linear_transform, segment_array  # noqa: E402
+from balls import MIDDLE, ball, grey, paint  # noqa: E402
+from nodes import ROTATION, add_linear_transform, add_volume, segment_array  # noqa: E402
 from prompt_editing import add_point, finish, written  # noqa: E402
 
 from StrokeSAMLib.mrml.interactive import savedSession  # noqa: E402
@@ -143,3 +143,11 @@ def test_undo_of_prompts(boxed):
     boxed.redo()
     finish(boxed)
     assert len(boxed.sessionView.outlines) == slices
+
+
+def test_an_object_beyond_the_segmentations_geometry_is_refused_with_a_message(scene, boxed, view, target):
+    smaller = add_volume(scene, name="smaller", values=grey()[: MIDDLE[0]])
+    target.segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(smaller)
+    boxed.propagate()
+    finish(boxed)
+    assert view.writes == 0 and "extends beyond the segmentation's geometry" in view.messages[-1]
