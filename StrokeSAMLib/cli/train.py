@@ -12,15 +12,18 @@ from StrokeSAMLib.cli.terminal import monitoring
 from StrokeSAMLib.core.errors import Cancelled, OptionError, StrokeSAMError, missing_extra
 from StrokeSAMLib.core.monitor import Monitor
 
-_NETWORKS = ("ncct-unet", "dwi-unet")
+_NETWORKS = ("ncct-unet", "dwi-unet", "prompt-unet")
 # Higher seeds are for validation (Testing/Benchmarks/lesion_networks.py).
 _MOST_SEED = 199
 
 
 def train(
-    network: Annotated[str, typer.Argument(help="ncct-unet or dwi-unet.")],
+    network: Annotated[str, typer.Argument(help="ncct-unet, dwi-unet or prompt-unet.")],
     anatomy: Annotated[Path, typer.Option(help="Folder of tissue maps: NAMEcsf, NAMEgrey, NAMEwhite, or labels.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for pictures, checkpoint and weights.")],
+    shapes: Annotated[
+        Path | None, typer.Option(help="Folder of lesion masks, whose shapes prompt-unet learns besides blobs.")
+    ] = None,
     minutes: Annotated[
         float | None,
         typer.Option(help="Duration of this run; by default an hour, or no limit with --steps.", min=0.01),
@@ -43,7 +46,7 @@ def train(
         typer.Option(help="auto, float32 or bfloat16; auto is bfloat16 where the device computes correctly in it."),
     ] = "auto",
 ) -> None:
-    """Train a lesion network on synthetic patients made from tissue maps."""
+    """Train a network that ships on synthetic patients made from tissue maps."""
     if network not in _NETWORKS:
         raise OptionError(f"there is no network '{network}' to train; there are: {', '.join(_NETWORKS)}")
     try:
@@ -51,6 +54,7 @@ def train(
         from StrokeSAMLib.training.distributed import start_processes
         from StrokeSAMLib.training.loop import TrainingPlan
         from StrokeSAMLib.training.loop import train as run
+        from StrokeSAMLib.training.prompts.shapes import read_shapes
         from StrokeSAMLib.training.synthesis import read_anatomies
     except ImportError as error:
         raise missing_extra(f"training ({error.name})", "training") from None
@@ -59,13 +63,15 @@ def train(
         raise OptionError(f"precision is '{precision}'; it must be one of {', '.join(PRECISION_CHOICES)}")
     if cooldown and not steps:
         raise OptionError("--cooldown needs --steps, the number of steps in all")
-    anatomies = read_anatomies(anatomy)
+    if shapes and network != "prompt-unet":
+        raise OptionError(f"--shapes is for prompt-unet; {network} draws its own")
+    anatomies, masks = read_anatomies(anatomy), read_shapes(shapes) if shapes else None
     processes, plan = start_processes(devices), TrainingPlan(network, minutes, seed, steps, resume, precision, cooldown)
     if processes.rank:
         # The first process reports the error; when it ends, the others lose their connection.
         with suppress(StrokeSAMError, Cancelled, RuntimeError):
-            run(plan, anatomies, output, Monitor(), processes)
+            run(plan, anatomies, output, Monitor(), processes, masks)
         return
     with monitoring() as monitor:
-        state = run(plan, anatomies, output, monitor, processes)
+        state = run(plan, anatomies, output, monitor, processes, masks)
     print(f"{network}: {state.step} steps → {output / f'{network}.safetensors'}")

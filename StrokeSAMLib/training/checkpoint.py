@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.core.files import atomic_write, is_file
-from StrokeSAMLib.nets.models.compact_unet import CompactUNet, build
+from StrokeSAMLib.training.networks import build
 from StrokeSAMLib.weights.checkpoint import load_weights, read_torch_file
 
 _DECAY = 0.998
@@ -25,9 +26,9 @@ class TrainingSetup:
     """The settings that determine the patients of a training and their order.
 
     Attributes:
-        network: "ncct-unet" or "dwi-unet".
+        network: "ncct-unet", "dwi-unet" or "prompt-unet".
         seed: seed of the patients and of the first weights.
-        maps: the anatomies' names and hashes. The maps' licence also covers the weights.
+        maps: the anatomies' names and hashes, and those of shapes. Their licences also cover the weights.
         devices: number of devices that train together.
     """
 
@@ -51,8 +52,8 @@ class Checkpoint:
     """
 
     setup: TrainingSetup
-    network: CompactUNet
-    average: CompactUNet
+    network: nn.Module
+    average: nn.Module
     optimiser: torch.optim.Optimizer
     losses: list[float] = field(default_factory=list)
     precisions: list[str] = field(default_factory=list)

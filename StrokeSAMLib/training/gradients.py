@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
-from StrokeSAMLib.nets.models.compact_unet import INPUT_CHANNELS, CompactUNet
 from StrokeSAMLib.nets.precision import PRECISIONS, choose_precision
 from StrokeSAMLib.training.loss import dice_and_bce
+from StrokeSAMLib.training.networks import INPUT_CHANNELS
 
 Gradients = tuple[torch.Tensor, ...]
 _SIDE = 32
@@ -15,7 +16,7 @@ _MOST_ERROR = 0.2
 
 
 def loss_and_gradients(
-    network: CompactUNet, id: str, inputs: torch.Tensor, truth: torch.Tensor, precision: torch.dtype
+    network: nn.Module, id: str, inputs: torch.Tensor, truth: torch.Tensor, precision: torch.dtype
 ) -> tuple[float, Gradients]:
     """Compute the loss of a batch of patients and its gradient with respect to each parameter.
 
@@ -35,7 +36,7 @@ def loss_and_gradients(
     return float(loss.detach()), torch.autograd.grad(loss, list(network.parameters()))
 
 
-def training_precision(choice: str, network: CompactUNet, id: str, device: torch.device) -> torch.dtype:
+def training_precision(choice: str, network: nn.Module, id: str, device: torch.device) -> torch.dtype:
     """The precision to train in.
 
     With "auto" it is bfloat16 where the device has it and where a trial gives nearly the gradients of float32. With
@@ -44,7 +45,7 @@ def training_precision(choice: str, network: CompactUNet, id: str, device: torch
     Args:
         choice: "auto", "float32" or "bfloat16".
         network: the network that learns.
-        id: "ncct-unet" or "dwi-unet".
+        id: "ncct-unet", "dwi-unet" or "prompt-unet".
         device: the device to train on.
     """
     precision = PRECISIONS[choose_precision(choice, device.type)]
@@ -55,7 +56,7 @@ def training_precision(choice: str, network: CompactUNet, id: str, device: torch
     return precision if (rounded - exact).norm() < _MOST_ERROR * exact.norm() else torch.float32
 
 
-def _trial_gradients(network: CompactUNet, id: str, device: torch.device, precision: torch.dtype) -> torch.Tensor:
+def _trial_gradients(network: nn.Module, id: str, device: torch.device, precision: torch.dtype) -> torch.Tensor:
     """All gradients in one vector, for a patient of noise with a bright cube as the lesion."""
     size = (_SIDE,) * 3
     truth = torch.zeros(1, 1, *size)

@@ -25,8 +25,9 @@ from StrokeSAMLib.training.checkpoint import (
 from StrokeSAMLib.training.curve import write_curve
 from StrokeSAMLib.training.distributed import ProcessGroup
 from StrokeSAMLib.training.gradients import training_precision
-from StrokeSAMLib.training.preview import PATIENT_COUNT, write_preview
-from StrokeSAMLib.training.step import nth_patient, patient_executor, take_step
+from StrokeSAMLib.training.prompts.lessons import PromptLessons
+from StrokeSAMLib.training.prompts.shapes import Shapes
+from StrokeSAMLib.training.step import Lessons, PatientLessons, patient_executor, take_step
 from StrokeSAMLib.training.synthesis import Anatomy
 
 _CHECKPOINT, _CURVE, _PREVIEW = "checkpoint.pt", "curve.png", "patients.png"
@@ -39,7 +40,7 @@ class TrainingPlan:
     """The network to train, and the end of the training.
 
     Attributes:
-        id: "ncct-unet" or "dwi-unet".
+        id: "ncct-unet", "dwi-unet" or "prompt-unet".
         minutes: length of this run; a resumed training runs for this time again. None is an hour, or no limit if
             `steps` is given.
         seed: seed of the patients and of the first weights.
@@ -73,6 +74,7 @@ def train(
     folder: Path,
     monitor: Monitor,
     processes: ProcessGroup | None = None,
+    shapes: Shapes | None = None,
 ) -> Checkpoint:
     """Train a network and write the results to `folder`.
 
@@ -86,6 +88,7 @@ def train(
         folder: made if it does not exist.
         monitor: receives the progress, and may cancel.
         processes: see `start_processes`; None for one device.
+        shapes: shapes of lesions for "prompt-unet".
 
     Raises:
         InputError: the folder cannot be written to; there is no such training to resume; or the folder has a training
@@ -100,12 +103,14 @@ def train(
         check_output(path, ())
     if exists(checkpoint_path) and not plan.resume:
         raise InputError(f"{checkpoint_path}: a training lies there; go on with it (--resume), or name another folder")
-    setup = TrainingSetup(plan.id, plan.seed, ", ".join(each.fingerprint for each in anatomies), processes.size)
+    sources = [each.fingerprint for each in (*anatomies, *([shapes] if shapes else []))]
+    setup = TrainingSetup(plan.id, plan.seed, ", ".join(sources), processes.size)
+    lessons = _lessons(setup, anatomies, shapes or Shapes())
     if not plan.resume and processes.rank == 0:
-        write_preview(plan.id, [nth_patient(setup, n, anatomies) for n in range(PATIENT_COUNT)], folder / _PREVIEW)
+        lessons.preview(folder / _PREVIEW)
     checkpoint = load_checkpoint(checkpoint_path, setup, device) if plan.resume else new_checkpoint(setup, device)
     try:
-        _run_steps(checkpoint, plan, anatomies, folder, monitor, processes)
+        _run_steps(checkpoint, plan, lessons, folder, monitor, processes)
     except Cancelled:
         if checkpoint.step and processes.rank == 0:
             _save(checkpoint, folder)
@@ -117,10 +122,16 @@ def train(
     return checkpoint
 
 
+def _lessons(setup: TrainingSetup, anatomies: Sequence[Anatomy], shapes: Shapes) -> Lessons:
+    if setup.network == "prompt-unet":
+        return PromptLessons(setup, anatomies, shapes)
+    return PatientLessons(setup, anatomies)
+
+
 def _run_steps(
     checkpoint: Checkpoint,
     plan: TrainingPlan,
-    anatomies: Sequence[Anatomy],
+    lessons: Lessons,
     folder: Path,
     monitor: Monitor,
     processes: ProcessGroup,
@@ -132,7 +143,7 @@ def _run_steps(
         checkpoint.precisions = list(dict.fromkeys([*checkpoint.precisions, name]))
         while _continues(checkpoint, plan.progress(checkpoint.step, _minutes_since(start)), monitor, processes):
             checkpoint.set_learning_rate(plan.rate_factor(checkpoint.step))
-            take_step(checkpoint, anatomies, processes, executor, precision)
+            take_step(checkpoint, lessons, processes, executor, precision)
             if checkpoint.step % _SAVE_EVERY == 0 and processes.rank == 0:
                 _save(checkpoint, folder)
 

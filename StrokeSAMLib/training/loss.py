@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 # Voxels added to both sides of Dice's ratio. A missed lesion of this size costs half as much as a large missed lesion.
 # A false lesion of this size in a patient without one costs as much. Lesions too small to see are not worth a guess.
-_SMOOTH = {"ncct-unet": 30.0, "dwi-unet": 4.0}
+_SMOOTH = {"ncct-unet": 30.0, "dwi-unet": 4.0, "prompt-unet": 4.0}
 # Lesions fill a hundredth of a head, so five times the mean entropy weighs about as much as the Dice loss. The entropy
 # keeps the probability calibrated. The Dice loss alone drives it to 0 or 1.
 _ENTROPY = 5.0

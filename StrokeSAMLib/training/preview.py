@@ -16,8 +16,12 @@ _COLUMNS, _ROWS = 3, 4
 PATIENT_COUNT = _COLUMNS * _ROWS
 _SCALE = 3
 _OUTLINE = (255, 176, 0)
-# The values of each network input that are black and white (see `lesion.network_inputs`).
-_WINDOWS = {"ncct-unet": ((-2.5, 1.5), (-2.5, 1.5), (-2.0, 2.0)), "dwi-unet": ((0.0, 3.0), (0.0, 2.5))}
+# The values of each network input that are black and white (see `lesion.network_inputs`); bytes for "prompt-unet".
+_WINDOWS = {
+    "ncct-unet": ((-2.5, 1.5), (-2.5, 1.5), (-2.0, 2.0)),
+    "dwi-unet": ((0.0, 3.0), (0.0, 2.5)),
+    "prompt-unet": ((0.0, 255.0),),
+}
 
 
 def write_preview(id: str, patients: Sequence[Patient], path: Path) -> None:
@@ -27,7 +31,7 @@ def write_preview(id: str, patients: Sequence[Patient], path: Path) -> None:
     the left, anterior is up. The lesion is outlined in the last input only.
 
     Args:
-        id: "ncct-unet" or "dwi-unet".
+        id: "ncct-unet", "dwi-unet" or "prompt-unet".
         patients: `PATIENT_COUNT` patients.
         path: the file to write.
 
