@@ -97,7 +97,7 @@ class PromptCube:
 
     def valid(self, shape: tuple[int, int, int]) -> np.ndarray:
         """The part of the cube that lies in a volume of this shape, bool (k, j, i)."""
-        k, j, i = (matrix.any(1) for matrix in self._weights(shape))
+        k, j, i = (np.asarray(matrix.any(1)) for matrix in self._weights(shape))
         return k[:, None, None] & j[:, None] & i
 
     def region(self, shape: tuple[int, int, int]) -> tuple[slice, slice, slice]:
@@ -126,7 +126,7 @@ class PromptCube:
         return (self.first + (self.merged - 1) / 2, *self.corner), (float(self.merged), *self.step)
 
     def _weights(self, shape: tuple[int, ...]) -> list[np.ndarray]:
-        """The weights of the volume's voxels in each voxel of the cube, along (k, j, i): rows sum to 1, or 0 outside."""
+        """The weights of the volume in each voxel of the cube, along (k, j, i); rows sum to 1, or to 0 outside."""
         result = []
         for axis, (count, start, step) in enumerate(zip(shape, *self._line(), strict=True)):
             centres = start + step * np.arange(CUBE[axis])

@@ -128,7 +128,7 @@ def _scaled(image: np.ndarray, inside: np.ndarray, valid: np.ndarray) -> np.ndar
 
     The scale is the median absolute deviation in the object. Bone or air in the statistics would flatten the object.
     """
-    values = image[inside]
+    values = image[inside] if inside.any() else np.zeros(1, np.float32)
     median = np.median(values)
     spread = 1.4826 * np.median(np.abs(values - median))
     low, high = np.quantile(image[valid][::4], (0.02, 0.98)) if valid.any() else (0.0, 1.0)
@@ -163,7 +163,7 @@ def _narrow_map(shape: tuple[int, ...], ratio: float, points: Sequence[CubePoint
     result = np.zeros(shape, np.float32)
     for point in points:
         ball = _gaussian_ball(shape, ratio, point.at, _NARROW)
-        result = np.where(ball > np.abs(result), ball if point.positive else -ball, result)
+        result = np.where(ball >= np.abs(result), ball if point.positive else -ball, result)
     return result
 
 

@@ -7,6 +7,7 @@ the full resolution would take three times the time; a light head at full resolu
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -45,6 +46,8 @@ class PromptUNet(nn.Module):
         self.narrow = nn.Conv3d(WIDTHS[0], _HEAD, 1)
         self.sharpen = nn.Conv3d(_HEAD + FINE_INPUTS, _HEAD, (1, 3, 3), 1, (0, 1, 1))
         self.head = nn.Conv3d(_HEAD, 1, 1)
+        # Most of a cube is not the object.
+        nn.init.constant_(cast(torch.Tensor, self.head.bias), -2.0)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, channel, k, j, i), k a multiple of 8, j and i of 16 → logits (batch, 1, k, j, i)."""

@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
+from StrokeSAMLib.imaging.geometry import Spacing
 from StrokeSAMLib.imaging.morphology import depth, gaussian
 from StrokeSAMLib.training.synthesis.anatomy import Anatomy
 from StrokeSAMLib.training.synthesis.ct import density
@@ -18,6 +19,7 @@ from StrokeSAMLib.training.synthesis.physics import near_rim
 from StrokeSAMLib.training.synthesis.posed_head import PosedHead, pose, sample
 
 _HEAD_MM = 2.0
+_HEAD_SPACING: Spacing = (_HEAD_MM, _HEAD_MM, _HEAD_MM)
 _HEAD_SHAPE: Shape = (84, 108, 84)
 _KEPT_HEADS = 40
 # Parts of a cube's slice at which the head is sampled and averaged, as a thick slice is.
@@ -111,7 +113,7 @@ def _diffusion_head(anatomies: tuple[Anatomy, ...], seed: int) -> np.ndarray:
 
 
 def _posed(anatomies: Sequence[Anatomy], rng: np.random.Generator) -> PosedHead:
-    return pose(anatomies[int(rng.integers(len(anatomies)))], _HEAD_SHAPE, (_HEAD_MM,) * 3, rng)
+    return pose(anatomies[int(rng.integers(len(anatomies)))], _HEAD_SHAPE, _HEAD_SPACING, rng)
 
 
 def _beyond_brain(head: PosedHead, image: np.ndarray, empty: float | None, rng: np.random.Generator) -> np.ndarray:

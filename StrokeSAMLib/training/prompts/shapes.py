@@ -69,7 +69,7 @@ def _mask(path: Path, largest: bool) -> np.ndarray | None:
 
 def _blob(rng: np.random.Generator) -> np.ndarray:
     """An ellipsoid with a border moved by noise at two scales."""
-    shape, step = (_SIDE,) * 3, (1.0, 1.0, 1.0)
+    shape, step = (_SIDE, _SIDE, _SIDE), (1.0, 1.0, 1.0)
     axes = np.meshgrid(*[np.linspace(-1.6, 1.6, _SIDE, dtype=np.float32)] * 3, indexing="ij", sparse=True)
     radii = [log_uniform(rng, 0.6, 1.4) for _ in axes]
     height = 1 - np.sqrt(sum((axis / r) ** 2 for axis, r in zip(axes, radii, strict=True)))

@@ -1,0 +1,59 @@
+"""The forward passes of `compact_unet.CompactUNet` and `prompt_unet.PromptUNet` in NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from StrokeSAMLib.nets.plain.layers import Weights, convolve, linear, nearest, relu, residual_block
+
+_GROUPS = 8
+_LEVELS = 4
+_HALF = (2, 2, 2)
+_FINE_INPUTS = 4
+
+
+def compact_unet(weights: Weights, x: np.ndarray) -> np.ndarray:
+    """The logit of the lesion networks.
+
+    Args:
+        weights: of `ncct-unet` or `dwi-unet`, float32, see `safetensors_file.read_weights`.
+        x: network inputs, float32 (channel, k, j, i), sides that are multiples of 8.
+
+    Returns:
+        Float32 (k, j, i).
+    """
+    levels = []
+    for level in range(_LEVELS):
+        x = residual_block(x, weights, f"down.{level}", _GROUPS, _HALF if level else (1, 1, 1))
+        levels.append(x)
+    for level in reversed(range(_LEVELS - 1)):
+        fine = levels[level]
+        x = residual_block(np.concatenate([fine, nearest(x, fine.shape[1:])]), weights, f"up.{level}", _GROUPS)
+    return convolve(x, weights["head.weight"], weights["head.bias"])[0]
+
+
+def prompt_unet(weights: Weights, x: np.ndarray) -> np.ndarray:
+    """The logit of `prompt-unet`.
+
+    Args:
+        weights: of `prompt-unet`, float32.
+        x: maps of `interactive.prompt_maps.input_maps`, k a multiple of 8, j and i of 16.
+
+    Returns:
+        Float32 (k, j, i).
+    """
+    inputs, levels = x, []
+    x = relu(convolve(x, weights["stem.weight"], weights["stem.bias"], (1, 2, 2)))
+    for level in range(_LEVELS):
+        if level:
+            x = residual_block(x, weights, f"down.{level}.0", _GROUPS, _HALF)
+        x = residual_block(x, weights, f"down.{level}.1" if level else "down.0", _GROUPS)
+        levels.append(x)
+    for level in reversed(range(_LEVELS - 1)):
+        fine = levels[level]
+        x = convolve(x, weights[f"lift.{level}.weight"], weights[f"lift.{level}.bias"])
+        x = residual_block(fine + nearest(x, fine.shape[1:]), weights, f"up.{level}", _GROUPS)
+    x = linear(convolve(x, weights["narrow.weight"], weights["narrow.bias"]), inputs.shape[1:])
+    x = np.concatenate([x, inputs[:_FINE_INPUTS]])
+    x = relu(convolve(x, weights["sharpen.weight"], weights["sharpen.bias"]))
+    return convolve(x, weights["head.weight"], weights["head.bias"])[0]
