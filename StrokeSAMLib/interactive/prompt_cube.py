@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +80,20 @@ class PromptCube:
         slices = (k - self.first - (self.merged - 1) / 2) / self.merged
         return slices, (j - self.corner[0]) / self.step[0], (i - self.corner[1]) / self.step[1]
 
+    def voxels(self, places: np.ndarray) -> np.ndarray:
+        """Places (n, 3) of the cube in the volume's voxels."""
+        start, step = self._line()
+        return np.asarray(start) + np.asarray(places, float) * step
+
+    def onto(self, other: PromptCube, values: np.ndarray) -> np.ndarray:
+        """Values of this cube, float32 (k, j, i), interpolated to another cube of the same volume; 0 outside this."""
+        lines = zip(CUBE, *self._line(), *other._line(), strict=True)
+        matrices = [
+            _interpolation((other_start + other_step * np.arange(count) - start) / step, count)
+            for count, start, step, other_start, other_step in lines
+        ]
+        return _along_axes(values, matrices)
+
     def cut(self, volume: np.ndarray) -> np.ndarray:
         """The volume on the cube's grid: means where the cube is coarser, interpolated where it is finer.
 
@@ -88,38 +103,34 @@ class PromptCube:
         Returns:
             Float32 (k, j, i); 0 outside the volume.
         """
-        slices, *plane = self._weights(volume.shape)
-        region = [slice(*_extent(matrix)) for matrix in (slices, *plane)]
-        values = np.asarray(volume[tuple(region)], np.float32)
-        for axis, (matrix, part) in enumerate(zip((slices, *plane), region, strict=True)):
-            values = np.moveaxis(np.tensordot(matrix[:, part], values, (1, axis)), 0, axis)
-        return values
+        matrices = self._weights(volume.shape)
+        region = tuple(slice(*_extent(matrix)) for matrix in matrices)
+        used = [matrix[:, part] for matrix, part in zip(matrices, region, strict=True)]
+        return _along_axes(np.asarray(volume[region], np.float32), used)
 
     def valid(self, shape: tuple[int, int, int]) -> np.ndarray:
         """The part of the cube that lies in a volume of this shape, bool (k, j, i)."""
         k, j, i = (np.asarray(matrix.any(1)) for matrix in self._weights(shape))
         return k[:, None, None] & j[:, None] & i
 
-    def region(self, shape: tuple[int, int, int]) -> tuple[slice, slice, slice]:
-        """The voxels of a volume of this shape that lie in the cube."""
-        k, j, i = (slice(*_extent(matrix)) for matrix in self._weights(shape))
+    def region(self, inside: np.ndarray, shape: tuple[int, int, int]) -> tuple[slice, slice, slice]:
+        """The voxels of a volume of this shape around those of the cube that are `inside`, bool (k, j, i)."""
+        places = np.argwhere(inside)
+        low, high = (places.min(0) - 1, places.max(0) + 1) if len(places) else (np.zeros(3), np.zeros(3) - 1)
+        start, end = self.voxels(np.stack([low, high]))
+        k, j, i = (
+            slice(int(np.clip(np.ceil(a), 0, n)), int(np.clip(np.floor(b) + 1, 0, n)))
+            for a, b, n in zip(start, end, shape, strict=True)
+        )
         return k, j, i
 
-    def spread(self, values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-        """Values of the cube interpolated to the volume's voxels in `region`.
-
-        Args:
-            values: float32 (k, j, i) of the cube.
-            shape: of the volume.
-
-        Returns:
-            Float32, of the shape of `region`.
-        """
-        for axis, (part, start, step) in enumerate(zip(self.region(shape), *self._line(), strict=True)):
-            at = (np.arange(part.start, part.stop) - start) / step
-            weights = np.clip(1 - np.abs(at.clip(0, CUBE[axis] - 1)[:, None] - np.arange(CUBE[axis])), 0, None)
-            values = np.moveaxis(np.tensordot(weights.astype(np.float32), values, (1, axis)), 0, axis)
-        return values
+    def spread(self, values: np.ndarray, region: tuple[slice, slice, slice]) -> np.ndarray:
+        """Values of the cube, float32 (k, j, i), interpolated to a region of the volume; its border's go on beyond."""
+        matrices = []
+        for part, count, start, step in zip(region, CUBE, *self._line(), strict=True):
+            at = ((np.arange(part.start, part.stop) - start) / step).clip(0, count - 1)
+            matrices.append(_interpolation(at, count))
+        return _along_axes(values, matrices)
 
     def _line(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
         """The voxel of the volume at the cube's first voxel, and the step to the next, along (k, j, i)."""
@@ -144,3 +155,14 @@ def _extent(matrix: np.ndarray) -> tuple[int, int]:
     """The first and the last column with a weight, the last one not included."""
     used = np.flatnonzero(matrix.any(0))
     return (int(used[0]), int(used[-1]) + 1) if used.size else (0, 0)
+
+
+def _interpolation(at: np.ndarray, count: int) -> np.ndarray:
+    """The matrix (place, count) of linear interpolation at places between `count` voxels; 0 beyond them."""
+    return np.clip(1 - np.abs(at[:, None] - np.arange(count)), 0, None).astype(np.float32)
+
+
+def _along_axes(values: np.ndarray, matrices: Sequence[np.ndarray]) -> np.ndarray:
+    """The product of values (k, j, i) with a matrix (new, old) along each axis; the finest axis first."""
+    slices, rows, columns = matrices
+    return np.tensordot(slices, rows @ (values @ columns.T), 1)

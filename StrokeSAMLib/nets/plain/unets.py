@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from StrokeSAMLib.nets.plain.layers import Weights, convolve, linear, nearest, relu, residual_block
 
+# The numbers of `compact_unet` and `prompt_unet`.
+_WIDTHS = (16, 32, 64, 128)
+_LEVELS = len(_WIDTHS)
 _GROUPS = 8
-_LEVELS = 4
 _HALF = (2, 2, 2)
-_FINE_INPUTS = 4
+_PROMPT_INPUTS, _FINE_INPUTS, _HEAD = 12, 4, 8
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def prompt_unet_shapes() -> Shapes:
+    """The name and shape of each weight of `prompt-unet`."""
+    fine = _WIDTHS[0]
+    shapes = _block("down.0", fine, fine)
+    for level, (above, width) in enumerate(pairwise(_WIDTHS), 1):
+        shapes |= _block(f"down.{level}.0", above, width) | _block(f"down.{level}.1", width, width)
+        shapes |= _block(f"up.{level - 1}", above, above) | _layer(f"lift.{level - 1}", above, width, (1, 1, 1))
+    shapes |= _layer("stem", fine, _PROMPT_INPUTS, (3, 3, 3)) | _layer("narrow", _HEAD, fine, (1, 1, 1))
+    sharpen = _layer("sharpen", _HEAD, _HEAD + _FINE_INPUTS, (1, 3, 3))
+    return shapes | sharpen | _layer("head", 1, _HEAD, (1, 1, 1))
+
+
+def _block(name: str, channels: int, width: int) -> Shapes:
+    norms = {f"{name}.{norm}.{kind}": (width,) for norm in ("first_norm", "second_norm") for kind in ("weight", "bias")}
+    kernels = {f"{name}.first.weight": (width, channels, 3, 3, 3), f"{name}.second.weight": (width, width, 3, 3, 3)}
+    return norms | kernels | _layer(f"{name}.shortcut", width, channels, (1, 1, 1))
+
+
+def _layer(name: str, width: int, channels: int, kernel: tuple[int, int, int]) -> Shapes:
+    return {f"{name}.weight": (width, channels, *kernel), f"{name}.bias": (width,)}
 
 
 def compact_unet(weights: Weights, x: np.ndarray) -> np.ndarray:

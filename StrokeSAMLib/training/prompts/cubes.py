@@ -21,7 +21,7 @@ from StrokeSAMLib.training.synthesis.fields import Shape, any_side, blend, chanc
 from StrokeSAMLib.training.synthesis.posed_head import sample
 
 # The kinds of scans and their parts of all cubes.
-KINDS = {"ct": 0.45, "diffusion": 0.25, "texture": 0.30}
+KINDS = {"ct": 0.5, "diffusion": 0.24, "texture": 0.26}
 _WIDTH_MM = (5.0, 85.0)
 _SLICE_MM = (1.0, 8.0)
 # The part of the cube's side that the object fills on its largest slice, and the least side of a cube.
@@ -78,6 +78,8 @@ def _try_cube(heads: Heads, shapes: Shapes, head: int, shape: Shape, rng: np.ran
     else:
         background = head_background((heads.ct if kind == "ct" else heads.diffusion)(head), steps, shape, rng)
     part = _placed(draw_shape(shapes, rng), width / pixel_mm, slice_mm / pixel_mm, shape, rng) * background.allowed
+    if chance(rng, 0.6):
+        part = part * _ragged(part, slice_mm / pixel_mm, rng)
     # An annotator's outline is smoother than tissue.
     part = gaussian(part, 0.8, (50.0, 1.0, 1.0))
     valid = _valid(shape, rng)
@@ -142,6 +144,12 @@ def _uneven(part: np.ndarray, ratio: float, spread: float, rng: np.random.Genera
     return 1 + spread * smooth_noise(part.shape, uniform(rng, 6, 25), (ratio, 1.0, 1.0), rng)[0]
 
 
+def _ragged(part: np.ndarray, ratio: float, rng: np.random.Generator) -> np.ndarray:
+    """A factor 0…1 with holes and bays: what annotators outline in CT fills a third to three quarters of its box."""
+    noise = smooth_noise(part.shape, uniform(rng, 3, 9), (ratio, 1.0, 1.0), rng)[0]
+    return np.clip(0.5 + 2 * (noise + uniform(rng, 0.3, 2.0)), 0, 1)
+
+
 def _others(part: np.ndarray, ratio: float, rng: np.random.Generator) -> np.ndarray:
     """A second thing that looks like the object and lies apart from it, float32 0…1."""
     ball = 3.0 + 10 * rng.random()
@@ -159,12 +167,12 @@ def _paint_ct(background: Background, part: np.ndarray, ratio: float, rng: np.ra
         return blend(image, uniform(rng, 45, 75) * _uneven(part, ratio, 0.08, rng), np.maximum(part, others))
     strength = np.maximum(part, others * uniform(rng, 0.3, 1))
     tissue = blend(background.image, uniform(rng, 22, 30), strength * uniform(rng, 0, 0.8))
-    return tissue - strength * log_uniform(rng, 2.0, 18.0) * _uneven(part, ratio, uniform(rng, 0, 0.4), rng)
+    return tissue - strength * log_uniform(rng, 3.5, 20.0) * _uneven(part, ratio, uniform(rng, 0, 0.4), rng)
 
 
 def _paint_diffusion(background: Background, part: np.ndarray, ratio: float, rng: np.random.Generator) -> np.ndarray:
     """An infarct, brighter than its surroundings; in one of five images darker, as in the ADC."""
-    factor = uniform(rng, 0.35, 0.8) if chance(rng, 0.2) else 1 + log_uniform(rng, 0.25, 3.0)
+    factor = uniform(rng, 0.35, 0.8) if chance(rng, 0.2) else 1 + log_uniform(rng, 0.35, 3.0)
     others = _others(part, ratio, rng) * background.allowed if chance(rng, 0.35) else 0.0
     strength = np.maximum(part, others * uniform(rng, 0.3, 1))
     return background.image * (1 + strength * (factor * _uneven(part, ratio, uniform(rng, 0, 0.3), rng) - 1))
@@ -186,7 +194,7 @@ def _paint_texture(background: Background, part: np.ndarray, ratio: float, rng: 
 
 _PAINTERS = {"ct": _paint_ct, "diffusion": _paint_diffusion, "texture": _paint_texture}
 # Standard deviation of the noise: HU in CT, parts of the tissue's signal in diffusion, of the unit contrast in texture.
-_NOISE = {"ct": (0.5, 6.0), "diffusion": (0.01, 0.15), "texture": (0.02, 0.5)}
+_NOISE = {"ct": (0.5, 4.5), "diffusion": (0.01, 0.15), "texture": (0.02, 0.5)}
 
 
 def _scanned(image: np.ndarray, kind: str, steps: tuple[float, float], rng: np.random.Generator) -> np.ndarray:

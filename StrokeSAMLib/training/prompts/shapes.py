@@ -46,8 +46,8 @@ def read_shapes(folder: Path) -> Shapes:
 
 def draw_shape(shapes: Shapes, rng: np.random.Generator) -> np.ndarray:
     """A random shape on cubic voxels of any size: float32 (k, j, i), above 0.5 inside."""
-    if shapes.files and chance(rng, 0.6):
-        drawn = _mask(shapes.files[int(rng.integers(len(shapes.files)))], chance(rng, 0.7))
+    if shapes.files and chance(rng, 0.7):
+        drawn = _mask(shapes.files[int(rng.integers(len(shapes.files)))], chance(rng, 0.85))
         if drawn is not None:
             return drawn
     return _blob(rng)
@@ -71,13 +71,13 @@ def _blob(rng: np.random.Generator) -> np.ndarray:
     """An ellipsoid with a border moved by noise at two scales."""
     shape, step = (_SIDE, _SIDE, _SIDE), (1.0, 1.0, 1.0)
     axes = np.meshgrid(*[np.linspace(-1.6, 1.6, _SIDE, dtype=np.float32)] * 3, indexing="ij", sparse=True)
-    radii = [log_uniform(rng, 0.6, 1.4) for _ in axes]
+    radii = [log_uniform(rng, 0.4, 1.5) for _ in axes]
     height = 1 - np.sqrt(sum((axis / r) ** 2 for axis, r in zip(axes, radii, strict=True)))
-    height = height + uniform(rng, 0, 0.45) * smooth_noise(shape, uniform(rng, 8, 16), step, rng)[0]
+    height = height + uniform(rng, 0, 0.8) * smooth_noise(shape, uniform(rng, 7, 18), step, rng)[0]
     height = height + uniform(rng, 0, 0.15) * smooth_noise(shape, 3.5, step, rng)[0]
     soft = (0.5 + 4 * height).clip(0, 1)
     labels, count = ndi.label(soft > 0.5)
-    if count > 1 and chance(rng, 0.8):
+    if count > 1 and chance(rng, 0.85):
         largest = 1 + int(np.argmax(np.bincount(labels.ravel(), minlength=count + 1)[1:]))
         soft = soft * ~((labels > 0) & (labels != largest))
     return soft.astype(np.float32)

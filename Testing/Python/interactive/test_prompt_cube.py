@@ -31,8 +31,9 @@ def test_an_object_survives_the_way_into_the_cube_and_back(shape, spacing, centr
     rows, columns = np.nonzero(truth[centre[0]])
     low, high = (centre[0], rows.min(), columns.min()), (centre[0], rows.max(), columns.max())
     cube = PromptCube.around(low, high, shape[0], spacing)
-    back = np.zeros(shape, bool)
-    back[cube.region(shape)] = cube.spread(cube.cut(truth), shape) > 0.5
+    values, back = cube.cut(truth), np.zeros(shape, bool)
+    region = cube.region(values > 0.5, shape)
+    back[region] = cube.spread(values, region) > 0.5
     assert dice(back, truth) > 0.93
 
 
@@ -75,3 +76,12 @@ def test_outside_the_scan_the_cube_is_empty_and_not_valid():
     cut, valid = cube.cut(np.ones((3, 40, 40))), cube.valid((3, 40, 40))
     assert valid.any() and not valid.all()
     np.testing.assert_allclose(cut, valid, atol=1e-6)
+
+
+def test_values_move_to_another_cube():
+    first = PromptCube.around((10, 100, 100), (10, 160, 160), 40, (3.0, 0.5, 0.5))
+    second = PromptCube.around((12, 90, 95), (12, 190, 170), 40, (3.0, 0.5, 0.5))
+    truth = ball((40, 256, 256), (3.0, 0.5, 0.5), (10, 130, 130), 15.0)
+    moved, direct = first.onto(second, first.cut(truth)) > 0.5, second.cut(truth) > 0.5
+    assert dice(moved, direct) > 0.95
+    np.testing.assert_allclose(first.onto(first, first.cut(truth)), first.cut(truth), atol=1e-5)

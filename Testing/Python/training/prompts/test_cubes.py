@@ -58,7 +58,7 @@ def test_a_cube_of_another_shape_shows_an_object_too(heads):
 
 def test_shapes_come_from_masks_and_from_blobs(shape_folder):
     shapes = read_shapes(shape_folder)
-    drawn = [draw_shape(shapes, np.random.default_rng(seed)) for seed in range(30)]
+    drawn = [draw_shape(shapes, np.random.default_rng(seed)) for seed in range(60)]
     sides = {shape.shape for shape in drawn}
     # The whole beam with the part beside it, the beam alone, blobs; each mask has a margin of two voxels.
     assert sides == {(17, 22, 34), (14, 10, 28), (48, 48, 48)}
