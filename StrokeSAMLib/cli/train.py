@@ -50,7 +50,7 @@ def train(
     if network not in _NETWORKS:
         raise OptionError(f"there is no network '{network}' to train; there are: {', '.join(_NETWORKS)}")
     try:
-        from StrokeSAMLib.nets.precision import PRECISION_CHOICES
+        from StrokeSAMLib.nets.options import PRECISION_CHOICES
         from StrokeSAMLib.training.distributed import start_processes
         from StrokeSAMLib.training.loop import TrainingPlan
         from StrokeSAMLib.training.loop import train as run

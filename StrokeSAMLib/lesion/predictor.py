@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,29 +12,12 @@ from torch import nn
 
 from StrokeSAMLib.core.files import file_hash
 from StrokeSAMLib.core.memory import release_memory
-from StrokeSAMLib.core.options import DEVICES, option
-from StrokeSAMLib.nets.cpu.fast_layers import fast_layers_option, put_fast_layers
+from StrokeSAMLib.lesion.network_options import NetworkOptions
+from StrokeSAMLib.nets.cpu.fast_layers import put_fast_layers
 from StrokeSAMLib.nets.devices import choose_device, inference
-from StrokeSAMLib.nets.precision import PRECISION_CHOICES, PRECISIONS, choose_precision, precision_note
+from StrokeSAMLib.nets.precision import PRECISIONS, choose_precision, precision_note
 from StrokeSAMLib.weights.checkpoint import load_weights, read_checkpoint
 from StrokeSAMLib.weights.lookup import find_checkpoint
-
-_MOST_SEED = 2**31 - 1
-
-
-@dataclass(frozen=True)
-class NetworkOptions:
-    """Options of every method with a network."""
-
-    weights: str = option("", "the checkpoint: a file, or an id in the store; by default the method's own")
-    device: str = option("auto", "where the network runs", choices=DEVICES)
-    precision: str = option(
-        "auto", "precision of the network; auto: bfloat16 where the device has it", choices=PRECISION_CHOICES
-    )
-    fast_layers: bool = fast_layers_option()
-    random_weights: int = option(
-        0, "seed of random weights, for tests only: the result is meaningless", "", 0, _MOST_SEED
-    )
 
 
 class Predictor:

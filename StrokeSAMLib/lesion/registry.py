@@ -132,7 +132,6 @@ class Method:
 
 _NETWORK = ("torch", "segment_anything", "monai")
 _DIFFUSION = (Input("dwi", "DWI (trace, b≈1000)"), Input("adc", "ADC"), Input("b0", "b=0 image"))
-_COMPACT = ("torch", "safetensors")
 METHODS: tuple[Method, ...] = (
     Method(
         id="ncct-unet",
@@ -141,7 +140,6 @@ METHODS: tuple[Method, ...] = (
         inputs=(Input("ncct", "Non-contrast CT"),),
         needs=(("ncct",),),
         module="ncct_unet",
-        packages=_COMPACT,
         weights=True,
     ),
     Method(
@@ -151,7 +149,6 @@ METHODS: tuple[Method, ...] = (
         inputs=_DIFFUSION,
         needs=(("dwi",), ("adc", "b0")),
         module="dwi_unet",
-        packages=_COMPACT,
         weights=True,
     ),
     Method(

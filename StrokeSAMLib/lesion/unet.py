@@ -10,13 +10,14 @@ import SimpleITK as sitk
 from scipy.special import expit
 
 from StrokeSAMLib.core.errors import InputError
+from StrokeSAMLib.core.installed_packages import not_installed
 from StrokeSAMLib.core.options import option
 from StrokeSAMLib.imaging.geometry import cubic_grid, image_like, patch_of, resample_like, shrink
 from StrokeSAMLib.imaging.morphology import sure_components
 from StrokeSAMLib.lesion.network_inputs import GRID_MM, SIDE_MULTIPLE, VOXEL_ML, brain_box
-from StrokeSAMLib.lesion.predictor import NetworkOptions, Predictor, load_predictor
-from StrokeSAMLib.nets.models.compact_unet import build
-from StrokeSAMLib.nets.precision import PRECISION_CHOICES
+from StrokeSAMLib.lesion.network_options import LesionNetwork, NetworkOptions
+from StrokeSAMLib.lesion.plain_predictor import load_plain_predictor
+from StrokeSAMLib.nets.options import PRECISION_CHOICES
 
 _MEASURED = "docs/methods.md"
 
@@ -60,8 +61,8 @@ class NetworkGrid:
         return sitk.GetArrayFromImage(resample_like(coarse, self.image))
 
 
-def load_unet(method: str, options: UNetOptions, on_note: Callable[[str], None]) -> Predictor:
-    """Load the network of a method.
+def load_unet(method: str, options: UNetOptions, on_note: Callable[[str], None]) -> LesionNetwork:
+    """Load the network of a method: in PyTorch, or in NumPy where PyTorch is not installed.
 
     Args:
         method: "ncct-unet" or "dwi-unet".
@@ -71,11 +72,16 @@ def load_unet(method: str, options: UNetOptions, on_note: Callable[[str], None])
     Raises:
         InputError: there are no weights, or they cannot be used.
     """
+    if not_installed(("torch", "safetensors")):
+        return load_plain_predictor(method, options, on_note)
+    from StrokeSAMLib.lesion.predictor import load_predictor
+    from StrokeSAMLib.nets.models.compact_unet import build
+
     return load_predictor(method, lambda: build(method), options, on_note)
 
 
 def predict_probability(
-    predictor: Predictor, inputs: np.ndarray, brain: np.ndarray, mirror: bool = False
+    predictor: LesionNetwork, inputs: np.ndarray, brain: np.ndarray, mirror: bool = False
 ) -> np.ndarray:
     """Predict the probability of the lesion, Float32 (k, j, i); 0 outside the brain.
 

@@ -11,7 +11,6 @@ from functools import lru_cache
 import torch
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-PRECISION_CHOICES = ("auto", *PRECISIONS)
 _SIZE = 512
 # Greatest error of a product in bfloat16, as a part of the greatest value. Rounding alone makes about 0.004.
 _MOST_ERROR = 0.02

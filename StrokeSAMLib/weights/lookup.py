@@ -6,7 +6,7 @@ from pathlib import Path
 
 from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.core.files import is_file
-from StrokeSAMLib.weights.catalogue import catalogue
+from StrokeSAMLib.weights.catalogue import catalogue, shipped_file
 from StrokeSAMLib.weights.store import Store
 
 
@@ -25,6 +25,10 @@ def find_checkpoint(kind: str, id: str, weights: str | Path | None = None, store
     name = str(weights) if weights else id
     if weights and (name not in catalogue() or is_file(Path(weights))):
         return Path(weights)
+    entry = catalogue().get(name)
+    # Included weights need no store, and so no package that finds its folder.
+    if entry is not None and entry.shipped and is_file(shipped_file(entry)):
+        return shipped_file(entry)
     store = store or Store()
     path = store.find(name) if name in catalogue() else None
     if path is None:

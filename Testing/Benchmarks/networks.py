@@ -27,7 +27,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.lesion.ct_scan import CtScan
 from StrokeSAMLib.lesion.methods.aisct_sam import SUBSTITUTE_FINGERPRINT, WINDOW, NetworkInputs
-from StrokeSAMLib.lesion.predictor import NetworkOptions, Predictor, with_random_weights
+from StrokeSAMLib.lesion.network_options import NetworkOptions
+from StrokeSAMLib.lesion.predictor import Predictor, with_random_weights
 from StrokeSAMLib.lesion.sliding_window import Predict, sliding_window_predict
 from StrokeSAMLib.nets.cpu.fast_layers import put_fast_layers
 from StrokeSAMLib.nets.models.aisct_sam import AisctSam

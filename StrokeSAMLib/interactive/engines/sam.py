@@ -19,9 +19,10 @@ from StrokeSAMLib.interactive.engines.boxes import SliceBox, box_on_square
 from StrokeSAMLib.interactive.engines.packed_mask import PackedMask
 from StrokeSAMLib.interactive.features.footprint import MIB, Footprint
 from StrokeSAMLib.interactive.slice_prompts import SlicePrompts
-from StrokeSAMLib.nets.cpu.fast_layers import fast_layers_option, put_fast_layers
+from StrokeSAMLib.nets.cpu.fast_layers import put_fast_layers
 from StrokeSAMLib.nets.devices import choose_device, inference
 from StrokeSAMLib.nets.models.sam_models import PromptedSam, sam_med2d, sam_vit_b
+from StrokeSAMLib.nets.options import fast_layers_option
 from StrokeSAMLib.weights.checkpoint import load_weights, read_checkpoint
 
 # Mean and standard deviation of ImageNet's channels, on a scale of 0…255.

@@ -28,11 +28,11 @@ from StrokeSAMLib.interactive.engines.packed_mask import PackedMask
 from StrokeSAMLib.interactive.features.footprint import MIB, Footprint
 from StrokeSAMLib.interactive.features.own_pages import in_own_pages
 from StrokeSAMLib.interactive.slice_prompts import SlicePrompts
-from StrokeSAMLib.nets.cpu.fast_layers import fast_layers_option
 from StrokeSAMLib.nets.cpu.sam2_fast import ENCODERS, speed_up
 from StrokeSAMLib.nets.devices import choose_device, inference
 from StrokeSAMLib.nets.models.sam2_model import build, configurations
-from StrokeSAMLib.nets.precision import PRECISION_CHOICES, PRECISIONS, choose_precision, precision_note
+from StrokeSAMLib.nets.options import PRECISION_CHOICES, fast_layers_option
+from StrokeSAMLib.nets.precision import PRECISIONS, choose_precision, precision_note
 from StrokeSAMLib.weights.checkpoint import load_weights, read_checkpoint
 
 # Mean and standard deviation of ImageNet's channels, with which every SAM was trained.

@@ -29,7 +29,8 @@ from StrokeSAMLib.imaging.geometry import (
 from StrokeSAMLib.imaging.morphology import bounding_box
 from StrokeSAMLib.imaging.nnunet_resampling import Fingerprint, resize, shape_at_spacing
 from StrokeSAMLib.lesion.ct_scan import CtScan
-from StrokeSAMLib.lesion.predictor import NetworkOptions, Predictor, load_predictor
+from StrokeSAMLib.lesion.network_options import NetworkOptions
+from StrokeSAMLib.lesion.predictor import Predictor, load_predictor
 from StrokeSAMLib.lesion.result import LesionResult, no_lesion_warning
 from StrokeSAMLib.lesion.sliding_window import augment_by_mirroring, count_windows, sliding_window_predict
 from StrokeSAMLib.nets.models.aisct_sam import AisctSam

@@ -16,7 +16,7 @@ from StrokeSAMLib.core.options import option
 from StrokeSAMLib.imaging.geometry import image_like, mask_like
 from StrokeSAMLib.lesion.diffusion_scan import DiffusionScan
 from StrokeSAMLib.lesion.network_inputs import diffusion_inputs
-from StrokeSAMLib.lesion.predictor import Predictor
+from StrokeSAMLib.lesion.network_options import LesionNetwork
 from StrokeSAMLib.lesion.result import LesionResult, no_lesion_warning
 from StrokeSAMLib.lesion.second_pass import two_pass_prediction
 from StrokeSAMLib.lesion.unet import NetworkGrid, UNetOptions, lesion_on_scan, load_unet, predict_probability
@@ -70,7 +70,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     )
 
 
-def predict(predictor: Predictor, network_inputs: np.ndarray, brain: np.ndarray, options: Options) -> np.ndarray:
+def predict(predictor: LesionNetwork, network_inputs: np.ndarray, brain: np.ndarray, options: Options) -> np.ndarray:
     """Predict the probability of the lesion in two passes (see `lesion.second_pass`).
 
     Args:

@@ -17,7 +17,7 @@ from StrokeSAMLib.imaging.geometry import array_spacing, image_like, mask_like
 from StrokeSAMLib.imaging.morphology import masked_gaussian
 from StrokeSAMLib.lesion.ct_scan import CtScan
 from StrokeSAMLib.lesion.network_inputs import ct_inputs
-from StrokeSAMLib.lesion.predictor import Predictor
+from StrokeSAMLib.lesion.network_options import LesionNetwork
 from StrokeSAMLib.lesion.result import LesionResult, no_lesion_warning
 from StrokeSAMLib.lesion.unet import NetworkGrid, UNetOptions, lesion_on_scan, load_unet, predict_probability
 
@@ -72,7 +72,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     )
 
 
-def predict(predictor: Predictor, network_inputs: np.ndarray, brain: np.ndarray, options: Options) -> np.ndarray:
+def predict(predictor: LesionNetwork, network_inputs: np.ndarray, brain: np.ndarray, options: Options) -> np.ndarray:
     """Predict the probability of the lesion.
 
     Args:

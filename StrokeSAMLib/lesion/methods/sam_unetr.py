@@ -22,7 +22,8 @@ from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.core.options import option
 from StrokeSAMLib.imaging.geometry import canonical, coverage, image_like, mask_like, resample_like
 from StrokeSAMLib.io.image_checks import check_volume
-from StrokeSAMLib.lesion.predictor import NetworkOptions, load_predictor
+from StrokeSAMLib.lesion.network_options import NetworkOptions
+from StrokeSAMLib.lesion.predictor import load_predictor
 from StrokeSAMLib.lesion.result import LesionResult, no_lesion_warning
 from StrokeSAMLib.lesion.sliding_window import sliding_window_predict
 from StrokeSAMLib.nets.models.sam_unetr import SIZE, SamUnetr

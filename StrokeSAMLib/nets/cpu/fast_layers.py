@@ -14,7 +14,6 @@ import torch
 from torch import nn
 
 from StrokeSAMLib.core.memory import release_memory
-from StrokeSAMLib.core.options import option
 from StrokeSAMLib.nets.cpu.onednn_convolution import PackedSpatialBranch
 from StrokeSAMLib.nets.cpu.onednn_linear import PackedLinear
 from StrokeSAMLib.nets.cpu.self_prompt_fast import PiecewiseStage
@@ -24,11 +23,6 @@ from StrokeSAMLib.nets.models.vit import Mlp
 
 # The layer has the type that the replacement is listed under.
 Replacement = Callable[[Any, torch.dtype], nn.Module]
-
-
-def fast_layers_option() -> Any:
-    """The option `fast_layers` of every method and engine whose network has such layers."""
-    return option(True, "on a CPU, use layers rewritten for speed and memory; false: the layers as published")
 
 
 def put_fast_layers(model: nn.Module, dtype: torch.dtype = torch.float32) -> None:

@@ -18,6 +18,14 @@ _PROMPT_INPUTS, _FINE_INPUTS, _HEAD = 12, 4, 8
 Shapes = dict[str, tuple[int, ...]]
 
 
+def compact_unet_shapes(id: str) -> Shapes:
+    """The name and shape of each weight of `ncct-unet` or `dwi-unet`."""
+    shapes = _block("down.0", {"ncct-unet": 3, "dwi-unet": 2}[id], _WIDTHS[0])
+    for level, (fine, coarse) in enumerate(pairwise(_WIDTHS)):
+        shapes |= _block(f"down.{level + 1}", fine, coarse) | _block(f"up.{level}", fine + coarse, fine)
+    return shapes | _layer("head", 1, _WIDTHS[0], (1, 1, 1))
+
+
 def prompt_unet_shapes() -> Shapes:
     """The name and shape of each weight of `prompt-unet`."""
     fine = _WIDTHS[0]

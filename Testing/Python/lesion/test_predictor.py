@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from StrokeSAMLib.lesion import predictor
-from StrokeSAMLib.lesion.predictor import NetworkOptions, Predictor
+from StrokeSAMLib.lesion.network_options import NetworkOptions
+from StrokeSAMLib.lesion.predictor import Predictor
 
 BATCH = np.random.default_rng(3).random((5, 2, 3)).astype(np.float32)
 

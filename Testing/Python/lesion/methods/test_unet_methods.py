@@ -1,15 +1,19 @@
 """The methods `ncct-unet` and `dwi-unet` with the included weights: known infarcts, real images, the default method."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from diffusion_phantom import DiffusionPhantom
-from helpers import array, dice, oblique_grid, real_image, volume_ml
+from helpers import ROOT, array, dice, oblique_grid, real_image, volume_ml
 
 from StrokeSAMLib.core.errors import InputError, OptionError
 from StrokeSAMLib.imaging.geometry import image_like
 from StrokeSAMLib.lesion import choose_method, find_method, segment
 from StrokeSAMLib.lesion.network_inputs import SIDE_MULTIPLE, brain_box
+from StrokeSAMLib.lesion.plain_predictor import load_plain_predictor
 from StrokeSAMLib.lesion.registry import Method
 from StrokeSAMLib.phantom import head_ct
 from StrokeSAMLib.report import measure
@@ -165,13 +169,10 @@ class TestDefault:
             assert (method.id, why) == (id, f"method {id}: the default for {inputs[0]}")
 
     def test_the_default_is_the_rule_with_a_warning_where_the_network_cannot_run(self, scan, monkeypatch):
-        def without_torch(method):
-            return [name for name in method.packages if name == "torch"]
-
-        monkeypatch.setattr(Method, "missing_packages", without_torch)
+        monkeypatch.setattr(Method, "readiness", lambda method: "no: needs weights")
         result = segment({"dwi": scan.image(scan.dwi), "b0": scan.image(scan.b0)})
         assert result.method == "diffusion"
-        assert result.warnings[0] == "method diffusion: dwi-unet, the default for dwi, needs torch"
+        assert result.warnings[0] == "method diffusion: dwi-unet, the default for dwi, needs weights"
 
     @pytest.mark.parametrize("inputs", [(), ("ncct", "dwi"), ("t2w",)])
     def test_ambiguous_inputs_have_no_default(self, inputs):
@@ -189,3 +190,38 @@ def test_the_box_holds_the_brain_and_its_sides_are_multiples():
     box = brain_box(brain)
     assert brain[box].sum() == brain.sum()
     assert [part.stop - part.start for part in box] == [2 * SIDE_MULTIPLE, SIDE_MULTIPLE, 4 * SIDE_MULTIPLE]
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules |= dict.fromkeys(["torch", "safetensors", "platformdirs"])
+import numpy as np
+import SimpleITK as sitk
+from StrokeSAMLib.lesion import segment
+result = segment({key: sitk.ReadImage(path) for key, path in zip(sys.argv[2::2], sys.argv[3::2])})
+np.savez(sys.argv[1], score=sitk.GetArrayFromImage(result.score), method=result.method, notes=result.warnings)
+"""
+
+
+def test_without_pytorch_the_default_network_runs_in_numpy_and_gives_the_same(scan, on_dwi, tmp_path):
+    arguments = [str(tmp_path / "result.npz")]
+    for key, values in (("dwi", scan.dwi), ("b0", scan.b0)):
+        sitk.WriteImage(scan.image(values), str(tmp_path / f"{key}.nrrd"))
+        arguments += [key, str(tmp_path / f"{key}.nrrd")]
+    subprocess.run([sys.executable, "-c", WITHOUT_TORCH, *arguments], cwd=ROOT, check=True)
+    with np.load(tmp_path / "result.npz") as result:
+        assert result["method"] == "dwi-unet" and any("computed in NumPy" in note for note in result["notes"])
+        np.testing.assert_allclose(result["score"], array(on_dwi.score), atol=1e-4)
+
+
+@pytest.mark.parametrize("values", [{"device": "cuda"}, {"precision": "bfloat16"}, {"random_weights": 1}])
+def test_without_pytorch_options_that_need_it_are_refused(values):
+    options = find_method("dwi-unet").build_options(values)
+    with pytest.raises(InputError, match="needs the Python package torch"):
+        load_plain_predictor("dwi-unet", options, lambda note: None)
+
+
+def test_without_pytorch_weights_of_another_network_are_refused():
+    options = find_method("dwi-unet").build_options({"weights": str(Store().find("ncct-unet"))})
+    with pytest.raises(InputError, match=r"ncct-unet\.safetensors: down\.0\.first\.weight has shape"):
+        load_plain_predictor("dwi-unet", options, lambda note: None)

@@ -11,7 +11,8 @@ from helpers import ROOT
 from torch import nn
 
 from StrokeSAMLib.interactive.engines.registry import load_engine
-from StrokeSAMLib.lesion.predictor import NetworkOptions, Predictor
+from StrokeSAMLib.lesion.network_options import NetworkOptions
+from StrokeSAMLib.lesion.predictor import Predictor
 from StrokeSAMLib.nets.cpu import onednn_linear
 from StrokeSAMLib.nets.cpu.fast_layers import put_fast_layers, replacements
 from StrokeSAMLib.nets.cpu.onednn_convolution import PackedSpatialBranch

@@ -9,7 +9,8 @@ import torch
 from goldens import DATA, Recorder, difference, filled, keys, wanted_keys
 from helpers import dice
 
-from StrokeSAMLib.lesion.predictor import NetworkOptions, Predictor
+from StrokeSAMLib.lesion.network_options import NetworkOptions
+from StrokeSAMLib.lesion.predictor import Predictor
 from StrokeSAMLib.nets.cpu.fast_layers import put_fast_layers
 from StrokeSAMLib.nets.models.aisct_sam import AisctSam
 from StrokeSAMLib.nets.models.icassp_sam import IcasspSam

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 from StrokeSAMLib.nets.models.compact_unet import build
 from StrokeSAMLib.nets.models.prompt_unet import INPUTS, PromptUNet
 from StrokeSAMLib.nets.plain.safetensors_file import read_weights
-from StrokeSAMLib.nets.plain.unets import compact_unet, prompt_unet, prompt_unet_shapes
+from StrokeSAMLib.nets.plain.unets import compact_unet, compact_unet_shapes, prompt_unet, prompt_unet_shapes
 from StrokeSAMLib.weights.catalogue import find_weights, shipped_file
 
 
@@ -56,5 +56,10 @@ def test_numpy_takes_at_most_three_times_the_time_of_torch():
     assert seconds(lambda: compact_unet(weights, x)) < 3 * seconds(lambda: in_torch(network, x))
 
 
-def test_the_shapes_of_the_weights_are_those_of_the_network_in_torch():
-    assert prompt_unet_shapes() == {name: tuple(value.shape) for name, value in PromptUNet().state_dict().items()}
+def test_the_shapes_of_the_weights_are_those_of_the_networks_in_torch():
+    for network, shapes in (
+        (PromptUNet(), prompt_unet_shapes()),
+        (build("dwi-unet"), compact_unet_shapes("dwi-unet")),
+        (build("ncct-unet"), compact_unet_shapes("ncct-unet")),
+    ):
+        assert shapes == {name: tuple(value.shape) for name, value in network.state_dict().items()}
