@@ -9,7 +9,6 @@ import numpy as np
 
 from StrokeSAMLib.interactive.prompt_maps import CUBE
 
-Spacing = tuple[float, float, float]
 # The part of the cube's side that the prompts fill, and the least side, as in training.
 _FILLED = 0.5
 _LEAST_SIDE_MM = 24.0
@@ -40,10 +39,10 @@ class PromptCube:
     @classmethod
     def around(
         cls,
-        low: tuple[float, float, float],
-        high: tuple[float, float, float],
+        low: Sequence[float] | np.ndarray,
+        high: Sequence[float] | np.ndarray,
         count: int,
-        spacing: Spacing,
+        spacing: Sequence[float],
         side_mm: float = 0.0,
     ) -> PromptCube:
         """The cube around an extent.
@@ -74,7 +73,7 @@ class PromptCube:
             float(merged * steps[0] / pixel_mm),
         )
 
-    def voxel(self, position: tuple[float, float, float]) -> tuple[float, float, float]:
+    def voxel(self, position: Sequence[float] | np.ndarray) -> tuple[float, float, float]:
         """A position (k, j, i) of the volume in the cube's voxels."""
         k, j, i = position
         slices = (k - self.first - (self.merged - 1) / 2) / self.merged
