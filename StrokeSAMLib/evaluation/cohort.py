@@ -15,6 +15,7 @@ from StrokeSAMLib.core.files import is_folder
 from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.evaluation.metrics import CaseMetrics, case_metrics
 from StrokeSAMLib.imaging.geometry import array_spacing, same_grid
+from StrokeSAMLib.imaging.right_angles import at_right_angles
 from StrokeSAMLib.io.folders import image_name, images_in
 from StrokeSAMLib.io.reading import read_image
 
@@ -80,11 +81,16 @@ def _pairs(reference: Path, prediction: Path) -> list[tuple[str, Path, Path]]:
 
 
 def _evaluate_pair(name: str, reference: Path, prediction: Path, tolerance_mm: float) -> CaseMetrics:
-    first, second = read_image(reference), read_image(prediction)
+    first, second = _read(reference), _read(prediction)
     if not same_grid(first, second):
         raise InputError(f"{prediction}: its grid is not that of {reference} ({_grid_difference(first, second)})")
     masks = _mask(first, reference), _mask(second, prediction)
     return case_metrics(*masks, array_spacing(first), tolerance_mm, name)
+
+
+def _read(path: Path) -> sitk.Image:
+    """The image of a mask file. A sheared one is brought to right angles, where distances and volumes are measured."""
+    return at_right_angles(read_image(path), str(path), 0, sitk.sitkNearestNeighbor)
 
 
 def _grid_difference(first: sitk.Image, second: sitk.Image) -> str:

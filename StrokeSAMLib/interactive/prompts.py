@@ -21,6 +21,7 @@ import SimpleITK as sitk
 
 from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.core.files import read_json
+from StrokeSAMLib.imaging.background import count_without_value, with_background
 from StrokeSAMLib.io.reading import read_image
 
 Position = tuple[float, float, float]
@@ -140,7 +141,10 @@ def _prompt(entry: Any, sign: float, folder: Path) -> Prompt:
     if kind == "mask":
         if not isinstance(entry.get("file"), str):
             raise InputError("a mask needs a file")
-        return Mask(read_image(folder / entry["file"]), _label(entry))
+        image = read_image(folder / entry["file"])
+        if count_without_value(image, entry["file"]):
+            image = with_background(image)
+        return Mask(image, _label(entry))
     raise InputError(f'type is {kind!r}; it must be "point", "box", "scribble", "lasso" or "mask"')
 
 

@@ -22,6 +22,7 @@ from StrokeSAMLib.io.text_header import MOST_MM
 _SAME_MM = 0.1
 # Numbers this much smaller than the others are noise, at which ITK warns of a matrix without an inverse.
 _NOTHING = 1e-12
+_ROUNDING = 1e-6
 # Voxel sizes differ from the sform if they are this part off.
 _SAME_SIZE = 0.01
 # The code of the spatial unit in `xyzt_units` (its low three bits): its name, and its size in mm.
@@ -52,6 +53,9 @@ def affine_and_notes(path: Path, file: NiftiFile) -> tuple[np.ndarray, list[str]
         raise InputError(f"{path}: damaged: no scan has the voxel axes of its header")
     axes = affine[:3, :3]
     axes[np.abs(axes) < _NOTHING * np.abs(axes).max()] = 0
+    # The voxel sizes are rounded to 32 bits only once, the axes of the sform as three numbers each.
+    true, stored = np.linalg.norm(axes, axis=0), scale * np.asarray(header["pixdim"][1:4], float)
+    axes *= np.where(np.isclose(true, stored, rtol=_ROUNDING, atol=0), stored / true, 1)
     return affine, notes
 
 
