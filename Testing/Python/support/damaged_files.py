@@ -3,7 +3,6 @@
 import gzip
 import re
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import nibabel as nib
@@ -42,24 +41,21 @@ def intact_files(folder: Path) -> list[Path]:
     return paths
 
 
-def damaged(path: Path, count: int, seed: int = 0) -> Iterator[Path]:
-    """Damage the file `path` in `count` ways, one after the other, and yield its path each time; then restore it."""
-    content = path.read_bytes()
-    packed = path.name.endswith(".gz")
+def file_seeds(folder: Path) -> dict[str, bytes]:
+    """The bytes of `intact_files` by name; the voxel files of pairs stay in the folder."""
+    return {path.name: path.read_bytes() for path in intact_files(folder)}
+
+
+def damaged_file(name: str, content: bytes, random: np.random.Generator) -> bytes:
+    """The bytes of the file `name` with random damage, mostly in its header, below its compression."""
+    packed = name.endswith(".gz")
     body = gzip.decompress(content) if packed else content
-    rng = np.random.default_rng([seed, *path.name.encode()])
-    is_text = path.suffix in (".nrrd", ".nhdr", ".mha", ".mhd")
-    try:
-        for _ in range(count):
-            new = body
-            for _ in range(int(rng.integers(1, 4))):
-                new = _damaged_text(new, rng) if is_text and rng.random() < 0.8 else _damaged_bytes(new, rng)
-            path.write_bytes(gzip.compress(new) if packed else new)
-            if packed and rng.random() < 0.1:
-                path.write_bytes(_damaged_bytes(path.read_bytes(), rng))
-            yield path
-    finally:
-        path.write_bytes(content)
+    is_text = Path(name).suffix in (".nrrd", ".nhdr", ".mha", ".mhd")
+    for _ in range(int(random.integers(1, 4))):
+        body = _damaged_text(body, random) if is_text and random.random() < 0.8 else _damaged_bytes(body, random)
+    if not packed:
+        return body
+    return _damaged_bytes(gzip.compress(body), random) if random.random() < 0.1 else gzip.compress(body)
 
 
 def _damaged_bytes(content: bytes, rng: np.random.Generator) -> bytes:
