@@ -1,10 +1,12 @@
 """Read thousands of damaged files: nothing but a refusal may come of them, soon and without much memory.
 
-Each file is a good one with some changed, inserted, removed or repeated bytes. A reader passes if it returns an image
+Each file is a good one with some changed, inserted, removed or repeated bytes, or with changed numbers and lines in its
+header. A reader passes if it returns an image
 or raises a StrokeSAMError, within 5 s, and if its memory grows by less than 3 times the file's size (or 64 MiB, which
 Python itself may need) before a refusal.
 
     python Testing/Benchmarks/fuzz_readers.py --format dicom --count 10000
+    python Testing/Benchmarks/fuzz_readers.py --format files --count 11000   # NIfTI, Analyze, NRRD, MetaImage
 """
 
 from __future__ import annotations
@@ -21,14 +23,19 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "Python" / "support"))
+from damaged_files import damaged_file, file_seeds
 from dicom_damage import damaged, dicom_seeds
 
 from StrokeSAMLib.core.errors import StrokeSAMError
 from StrokeSAMLib.io.reading import read_image
 
 MOST_SECONDS, MOST_GROWTH, ALWAYS_ALLOWED_BYTES = 5.0, 3, 64 << 20
-# A format's good files by name. Formats other than DICOM have their place here.
-SEEDS: dict[str, Callable[[Path], dict[str, bytes]]] = {"dicom": dicom_seeds}
+# A format's good files by name, and the function that damages one of them.
+SEEDS: dict[str, Callable[[Path], dict[str, bytes]]] = {"dicom": dicom_seeds, "files": file_seeds}
+DAMAGE: dict[str, Callable[[str, bytes, np.random.Generator], bytes]] = {
+    "dicom": lambda name, content, random: damaged(content, random),
+    "files": damaged_file,
+}
 
 
 def peak_bytes() -> int:
@@ -50,7 +57,7 @@ def main() -> int:
         for number in range(choice.count):
             random = np.random.default_rng((choice.seed, number))
             kind, content = seeds[number % len(seeds)]
-            content = damaged(content, random)
+            content = DAMAGE[choice.format](kind, content, random)
             path = folder / kind
             path.write_bytes(content)
             before, start = peak_bytes(), time.perf_counter()

@@ -17,9 +17,7 @@ def file_read_as(monkeypatch, tmp_path):
     """A function that makes reading return `image` with the note "the table moved"; it returns the file's path."""
 
     def replace(image):
-        monkeypatch.setattr(
-            actions, "read_scan", lambda path, wanted="", finite=True: Scan(image, ("the table moved",))
-        )
+        monkeypatch.setattr(actions, "read_scan", lambda path, wanted="": Scan(image, ("the table moved",)))
         path = tmp_path / "scan.nii.gz"
         path.touch()
         return path

@@ -60,6 +60,8 @@ def damaged_file(name: str, content: bytes, random: np.random.Generator) -> byte
 
 def _damaged_bytes(content: bytes, rng: np.random.Generator) -> bytes:
     """The bytes with a changed number, a changed bit, or the end missing."""
+    if not content:
+        return content
     raw = bytearray(content)
     kind = rng.integers(10)
     place = int(rng.integers(min(len(raw), _HEADER_BYTES)))
