@@ -34,7 +34,7 @@ from StrokeSAMLib.interactive.volume_prompts import Placed, Region, Stroke
 # The constants here and in `walker_evidence` were chosen on the cases of Testing/Benchmarks/clicks.py.
 # Margin of the region: a part of the longest side of an outline, and at least so many mm; across a plane with an
 # outline, this part of that side.
-_MARGIN, _LEAST_MARGIN_MM, _ACROSS = 0.4, 8.0, 1.5
+_MARGIN, _LEAST_MARGIN_MM, _ACROSS = 0.3, 8.0, 1.2
 # The answer has at most the volume of the box, twice as high as its longest side, or of a ball around a click.
 _BALL = 4 / 3 * np.pi
 
@@ -112,7 +112,7 @@ class RandomWalker:
 
     def footprint(self) -> Footprint:
         """See `AnyEngine.footprint`."""
-        return Footprint(model=0, working=40 * MIB, features=0, prediction=MIB // 16)
+        return Footprint(model=0, working=28 * MIB, features=0, prediction=MIB // 16)
 
     def use_cpu(self) -> bool:
         """False: the engine always runs on the CPU."""

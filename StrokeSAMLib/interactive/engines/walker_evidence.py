@@ -32,14 +32,14 @@ _ELLIPSE_SOFTNESS, _OUTLINE_SOFTNESS = 0.28, 0.25
 # The ellipse reaches a little beyond its box.
 _ELLIPSE = 1.03
 # Half the height of the object across a plane, in radii of its outline there: objects are about as high as wide.
-_HEIGHT = 1.1
+_HEIGHT = 1.25
 # Reach of a click without an outline; lesions of the head have radii of 5 to 45 mm.
 CLICK_REACH_MM, CLICK_RADIUS_MM = 45.0, 2.5
 # The walker smooths over this part of the object's radius; so it needs a stronger prior for objects of few voxels.
 _SMOOTHED_PART, _MOST_STRENGTH = 0.2, 3.0
-_ROUNDS = 3
-# The object's first appearance is that of this part of a plane, its most likely voxels.
-_CORE = 0.75
+# The object's appearance is that of the most central part of an outline: more of it takes in other tissue, and so does
+# an appearance learnt from a first answer.
+_CORE = 0.125
 # Voxels of an outline that are surely object.
 _SURE = 0.75
 
@@ -101,9 +101,9 @@ def gather(region: WalkerRegion, prompts: Sequence[Extent | Region | Stroke]) ->
         planes.setdefault(outline.axis, {}).setdefault(outline.index, []).append(outline)
     sources = [_from_planes(region, weights, strength, axis, found) for axis, found in planes.items()]
     if solid:
-        sources.append(_from_boxes(region, weights, strength, solid))
+        sources.append(_from_boxes(region, solid))
     clicks = [each for each in prompts if isinstance(each, Stroke)]
-    sources += [_from_click(region, weights, strength, click) for click in clicks]
+    sources += [_from_click(region, click) for click in clicks]
     inside = np.mean([source.appearance.inside for source in sources], axis=0)
     outside = np.mean([source.appearance.outside for source in sources], axis=0)
     place = np.mean([source.place for source in sources], axis=0)
@@ -274,24 +274,16 @@ def _segment_plane(
     """The object's probability on a plane with an outline, from this plane alone, and its appearance there."""
     grey = np.take(region.grey, [index], axis)
     across = [np.take(w, [] if n == axis else [index], axis) for n, w in enumerate(weights)]
-    wide = np.expand_dims(place, axis)
+    core = drawn if drawn.any() else _core(place, ~outside)
+    appearance = Appearance.from_regions(np.take(grey, 0, axis), core, outside if outside.any() else ~core)
+    prior = sigmoid(np.expand_dims(place, axis) + _look(grey, appearance))
     seeds = np.expand_dims(np.where(drawn, 1, np.where(outside, -1, 0)), axis)
-    core = wide >= np.quantile(wide, _CORE)
-    appearance = Appearance.from_regions(grey, core, seeds < 0 if outside.any() else ~core)
-    probability = sigmoid(wide)
-    for n in range(_ROUNDS):
-        prior = sigmoid(wide + _look(grey, appearance))
-        probability = object_probability(across, prior, strength, seeds, prior)
-        if n + 1 < _ROUNDS:
-            appearance = _appearance(grey, probability > 0.5, appearance)
-    return np.take(probability, 0, axis), appearance
+    return np.take(object_probability(across, prior, strength, seeds, prior), 0, axis), appearance
 
 
-def _appearance(grey: np.ndarray, inside: np.ndarray, otherwise: Appearance) -> Appearance:
-    """The appearance inside and outside a mask; `otherwise` where either has too few voxels to tell."""
-    if not 4 < np.count_nonzero(inside) < inside.size - 4:
-        return otherwise
-    return Appearance.from_regions(grey, inside, ~inside)
+def _core(place: np.ndarray, within: np.ndarray) -> np.ndarray:
+    """The voxels `within` an outline that are most likely object from their place."""
+    return within & (place >= np.quantile(place[within], 1 - _CORE)) if within.any() else place >= place.max()
 
 
 def _place_between(region: WalkerRegion, axis: int, planes: dict[int, np.ndarray]) -> np.ndarray:
@@ -339,33 +331,16 @@ def _from_boxes(region: WalkerRegion, weights: list[np.ndarray], strength: float
         radius = np.minimum(radius, np.sqrt(offsets[0] ** 2 + offsets[1] ** 2 + offsets[2] ** 2))
         inside |= (offsets[0] <= 1) & (offsets[1] <= 1) & (offsets[2] <= 1)
     held = np.where(inside, 0, -1).astype(np.int8)
-    core = radius <= max(0.5, float(radius.min()))
-    appearance = Appearance.from_regions(region.grey, core, ~inside if (~inside).any() else ~core)
     place = _ellipse_place(radius)
-    appearance = _refined(region, weights, strength, place, held, appearance)
+    core = _core(place, inside)
+    appearance = Appearance.from_regions(region.grey, core, ~inside if (~inside).any() else ~core)
     return _Source(place, held, core, appearance)
 
 
-def _from_click(region: WalkerRegion, weights: list[np.ndarray], strength: float, click: Stroke) -> _Source:
+def _from_click(region: WalkerRegion, click: Stroke) -> _Source:
     """The evidence of a click without an outline."""
     distance = region.distance_mm(click.voxels)
     held = np.zeros(region.grey.shape, np.int8)
     near = distance <= max(2 * CLICK_RADIUS_MM, float(distance.min()))
     place = _place(1.0 - 3.0 * distance / CLICK_REACH_MM)
-    appearance = Appearance.from_regions(region.grey, near, ~near)
-    appearance = _refined(region, weights, strength, place, np.where(near, 1, held), appearance)
-    return _Source(place, held, near, appearance)
-
-
-def _refined(
-    region: WalkerRegion,
-    weights: list[np.ndarray],
-    strength: float,
-    place: np.ndarray,
-    seeds: np.ndarray,
-    appearance: Appearance,
-) -> Appearance:
-    """The appearance of the object that a first answer finds."""
-    prior = sigmoid(place + _look(region.grey, appearance))
-    probability = object_probability(weights, prior, strength, seeds, prior)
-    return _appearance(region.grey, probability > 0.5, appearance)
+    return _Source(place, held, near, Appearance.from_regions(region.grey, near, ~near))
