@@ -104,11 +104,14 @@ def _name(prompt: Point | Scribble | Lasso) -> str:
 
 
 def _indices(points: Iterable[Position], stack: SliceStack, name: str) -> np.ndarray:
-    """(n, 3) of points that all lie within the volume."""
+    """(n, 3) of points, which must all lie within the volume."""
+    points = tuple(points)
+    if not points:
+        raise InputError(f"{name}: it has no points")
     indices = np.array([stack.to_index(point)[::-1] for point in points])
     outside = ((indices < -0.5) | (indices >= np.array(stack.pixels.shape) - 0.5)).any(axis=1)
     if outside.any():
-        position = list(points)[int(np.flatnonzero(outside)[0])]
+        position = points[int(np.flatnonzero(outside)[0])]
         raise InputError(f"{name} {position_text(position)} lies outside the volume")
     return indices
 

@@ -21,6 +21,7 @@ from StrokeSAMLib.interactive.engines.walker_evidence import (
     CLICK_REACH_MM,
     Evidence,
     bounds,
+    click_reach_mm,
     flat_axis,
     gather,
     is_outline,
@@ -35,7 +36,7 @@ from StrokeSAMLib.interactive.volume_prompts import Placed, Region, Stroke
 # Margin of the region: a part of the longest side of an outline, and at least so many mm; across a plane with an
 # outline, this part of that side.
 _MARGIN, _LEAST_MARGIN_MM, _ACROSS = 0.3, 8.0, 1.2
-# The answer has at most the volume of the box, twice as high as its longest side, or of a ball around a click.
+# The volume of a ball of radius 1.
 _BALL = 4 / 3 * np.pi
 
 
@@ -193,7 +194,7 @@ def _slices(
     strokes: Sequence[Stroke],
 ) -> tuple[dict[int, CroppedMask], tuple[str, ...]]:
     """The answer's masks by slice, and notes."""
-    probability, notes = _bounded(region, _connected(region, evidence, field, strokes), gathered)
+    probability, notes = _bounded(region, _connected(region, evidence, field, strokes), gathered, strokes)
     inside = region.on_stack(probability) > 0.5
     drawn = {
         k: mask
@@ -237,26 +238,29 @@ def _connected(region: WalkerRegion, evidence: Evidence, field: Field, strokes: 
 
 
 def _bounded(
-    region: WalkerRegion, probability: np.ndarray, gathered: Sequence[Placed]
+    region: WalkerRegion, probability: np.ndarray, gathered: Sequence[Placed], strokes: Sequence[Stroke]
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """The probability, lowered where the answer would be larger than the prompts allow; and a note if it was."""
-    most = sum(_most_mm3(place, region.spacing) for place in gathered) / float(np.prod(region.step_mm))
-    if np.count_nonzero(probability > 0.5) <= most:
+    most = int(_most_mm3(region, gathered, strokes) / float(np.prod(region.step_mm)))
+    if np.count_nonzero(probability > 0.5) <= max(most, 1):
         return probability, ()
-    threshold = np.partition(probability.ravel(), -int(most))[-int(most)]
+    threshold = np.partition(probability.ravel(), -most)[-most]
     note = "the object was cut to the volume that the prompts allow: it leaks, or needs a larger box or more points"
     return probability - (threshold - np.float32(0.5)), (note,)
 
 
-def _most_mm3(place: Placed, spacing: np.ndarray) -> float:
-    """The largest volume of an object with this prompt."""
-    if isinstance(place, Stroke):
-        return _BALL * (CLICK_REACH_MM / 2) ** 3 * len(place.voxels) ** 0.5
-    if not is_outline(place):
-        return 0.0
-    low, high = bounds(place)
-    sides = (high - low + 1) * spacing
-    axis = flat_axis(low, high)
-    if axis is not None:
-        sides[axis] = 2 * sides.max()
+def _most_mm3(region: WalkerRegion, gathered: Sequence[Placed], strokes: Sequence[Stroke]) -> float:
+    """The largest volume of an object with these prompts.
+
+    It is that of the box around the outlines and positive strokes, across an outline's plane twice as high as its
+    longest side; without an outline that of a ball with half the reach of a click, and the box around the strokes.
+    """
+    outlines = [place for place in gathered if is_outline(place)]
+    voxels = [stroke.voxels for stroke in strokes if stroke.positive]
+    corners = np.concatenate([*(np.stack(bounds(outline)) for outline in outlines), *voxels])
+    sides = (np.ptp(corners, axis=0) + 1) * region.spacing
+    if not outlines:
+        return _BALL * (click_reach_mm(region) / 2) ** 3 + float(np.prod(sides))
+    for axis in {flat_axis(*bounds(outline)) for outline in outlines} - {None}:
+        sides[axis] = max(sides[axis] + sides.max(), 2 * sides.max())
     return float(np.prod(sides))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from StrokeSAMLib.interactive.engines.walker_evidence import CLICK_RADIUS_MM, CLICK_REACH_MM, Evidence, sigmoid
+from StrokeSAMLib.interactive.engines.walker_evidence import Evidence, click_reach_mm, sigmoid
 from StrokeSAMLib.interactive.engines.walker_region import WalkerRegion
 from StrokeSAMLib.interactive.engines.walker_solver import object_probability
 from StrokeSAMLib.interactive.volume_prompts import Stroke
@@ -61,7 +61,7 @@ def corrected(
             _CORRECTION * force + _ALIKE * _alike(region.grey, inside, distance, reach, wrong, region)
         )
         seeds[(force > _RELEASED) & (seeds == -sign)] = 0
-    ball = region.distance_mm(stroke.voxels) <= CLICK_RADIUS_MM / 2
+    ball = region.distance_mm(stroke.voxels) <= evidence.click_mm
     ball[region.voxels(stroke.voxels)] = True
     seeds[ball] = sign
     for other in earlier:
@@ -86,11 +86,11 @@ def _reach_mm(
 ) -> float:
     """The reach of a correction whose `wrong` voxels lie at `distance`."""
     agrees = inside == stroke.positive
-    reach = _REACH * float(distance[agrees].min()) if agrees.any() else CLICK_REACH_MM
+    reach = _REACH * float(distance[agrees].min()) if agrees.any() else click_reach_mm(region)
     against = evidence.held < 0 if stroke.positive else evidence.sure
     limits = [float(distance[against].min())] if against.any() else []
     limits += [_gap_mm(region, wrong, other.voxels) for other in earlier if other.positive != stroke.positive]
-    return max(min([reach, *(_MOST_REACH * limit for limit in limits)]), 2 * CLICK_RADIUS_MM)
+    return max(min([reach, *(_MOST_REACH * limit for limit in limits)]), 4 * evidence.click_mm)
 
 
 def _gap_mm(region: WalkerRegion, first: np.ndarray, second: np.ndarray) -> float:

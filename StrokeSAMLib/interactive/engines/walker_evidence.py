@@ -34,7 +34,9 @@ _ELLIPSE = 1.03
 # Half the height of the object across a plane, in radii of its outline there: objects are about as high as wide.
 _HEIGHT = 1.25
 # Reach of a click without an outline; lesions of the head have radii of 5 to 45 mm.
-CLICK_REACH_MM, CLICK_RADIUS_MM = 45.0, 2.5
+CLICK_REACH_MM = 45.0
+# Surroundings of a click that are surely like it: a part of the object's radius, and at most so many mm.
+_CLICK_PART, _CLICK_RADIUS_MM = 0.25, 1.25
 # The walker smooths over this part of the object's radius; so it needs a stronger prior for objects of few voxels.
 _SMOOTHED_PART, _MOST_STRENGTH = 0.2, 3.0
 # The object's appearance is that of the most central part of an outline: more of it takes in other tissue, and so does
@@ -54,6 +56,7 @@ class Evidence:
         sure: bool; voxels that are surely object.
         weights: see `walker_solver.edge_weights`.
         strength: weight of the prior in the walker.
+        click_mm: radius of the surroundings of a click that are surely like it.
     """
 
     log_odds: np.ndarray
@@ -61,6 +64,7 @@ class Evidence:
     sure: np.ndarray
     weights: list[np.ndarray]
     strength: float
+    click_mm: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +98,8 @@ def gather(region: WalkerRegion, prompts: Sequence[Extent | Region | Stroke]) ->
     """The evidence of outlines, and of regions without the object; of a positive click if there is no outline."""
     weights = edge_weights(region.grey, region.step_mm)
     outlines = [each for each in prompts if is_outline(each)]
-    strength = _strength(region, outlines)
+    radius = _radius_mm(region, outlines)
+    strength = min((float(region.step_mm.min()) / (_SMOOTHED_PART * radius)) ** 2, _MOST_STRENGTH)
     solid = [outline for outline in outlines if isinstance(outline, Extent) and _flat_axis(outline) is None]
     planes: dict[int, dict[int, list[_Outline]]] = {}
     for outline in _plane_outlines(region, outlines):
@@ -114,7 +119,8 @@ def gather(region: WalkerRegion, prompts: Sequence[Extent | Region | Stroke]) ->
         held[region.on_grid(excluded.slices) > 0.5] = -1
     sure = np.logical_or.reduce([source.sure for source in sources]) & (held >= 0)
     log_odds = place + _look(region.grey, Appearance(inside, outside))
-    return Evidence(log_odds.astype(np.float32), held, sure, weights, strength)
+    click_mm = min(_CLICK_RADIUS_MM, _CLICK_PART * radius)
+    return Evidence(log_odds.astype(np.float32), held, sure, weights, strength, click_mm)
 
 
 def is_outline(prompt: Extent | Region | Stroke) -> TypeGuard[Extent | Region]:
@@ -142,19 +148,17 @@ def sigmoid(log_odds: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-log_odds))
 
 
-def _strength(region: WalkerRegion, outlines: Sequence[Extent | Region]) -> float:
-    """The weight of the prior at which the walker smooths over a part of the object's radius."""
-    radius = CLICK_REACH_MM / 2
-    if outlines:
-        radius = max(_radius_mm(region, outline) for outline in outlines)
-    smoothed = _SMOOTHED_PART * radius / float(region.step_mm.min())
-    return min(1 / smoothed**2, _MOST_STRENGTH)
+def _radius_mm(region: WalkerRegion, outlines: Sequence[Extent | Region]) -> float:
+    """The radius of the largest outline; without one, of the object that a click may have."""
+    if not outlines:
+        return click_reach_mm(region) / 2
+    sides = [np.sort((high - low + 1) * region.spacing) for low, high in map(bounds, outlines)]
+    return max(0.5 * float(np.sqrt(middle * longest)) for _, middle, longest in sides)
 
 
-def _radius_mm(region: WalkerRegion, outline: Extent | Region) -> float:
-    low, high = bounds(outline)
-    sides = np.sort((high - low + 1) * region.spacing)
-    return 0.5 * float(np.sqrt(sides[1] * sides[2]))
+def click_reach_mm(region: WalkerRegion) -> float:
+    """The reach of a click without an outline; half the region in a small volume."""
+    return min(CLICK_REACH_MM, 0.5 * float(((region.end - region.corner) * region.spacing).max()))
 
 
 def bounds(outline: Extent | Region) -> tuple[np.ndarray, np.ndarray]:
@@ -322,7 +326,7 @@ def _drawn_in_mm(radius: float, distance: float, step: float) -> float:
     return radius * (1 - float(np.sqrt(1 - (distance / height) ** 2)))
 
 
-def _from_boxes(region: WalkerRegion, weights: list[np.ndarray], strength: float, boxes: Sequence[Extent]) -> _Source:
+def _from_boxes(region: WalkerRegion, boxes: Sequence[Extent]) -> _Source:
     """The evidence of boxes in 3-D: the object fills an ellipsoid in each."""
     radius = np.full(region.grey.shape, np.inf)
     inside = np.zeros(region.grey.shape, bool)
@@ -341,6 +345,7 @@ def _from_click(region: WalkerRegion, click: Stroke) -> _Source:
     """The evidence of a click without an outline."""
     distance = region.distance_mm(click.voxels)
     held = np.zeros(region.grey.shape, np.int8)
-    near = distance <= max(2 * CLICK_RADIUS_MM, float(distance.min()))
-    place = _place(1.0 - 3.0 * distance / CLICK_REACH_MM)
+    reach = click_reach_mm(region)
+    near = distance <= max(4 * min(_CLICK_RADIUS_MM, _CLICK_PART * reach / 2), float(distance.min()))
+    place = _place(1.0 - 3.0 * distance / reach)
     return _Source(place, held, near, Appearance.from_regions(region.grey, near, ~near))
