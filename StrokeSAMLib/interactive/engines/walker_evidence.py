@@ -152,7 +152,7 @@ def _radius_mm(region: WalkerRegion, outlines: Sequence[Extent | Region]) -> flo
     """The radius of the largest outline; without one, of the object that a click may have."""
     if not outlines:
         return click_reach_mm(region) / 2
-    sides = [np.sort((high - low + 1) * region.spacing) for low, high in map(bounds, outlines)]
+    sides = [np.sort((high - low + (high > low)) * region.spacing) for low, high in map(bounds, outlines)]
     return max(0.5 * float(np.sqrt(middle * longest)) for _, middle, longest in sides)
 
 
