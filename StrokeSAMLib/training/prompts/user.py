@@ -46,6 +46,11 @@ def first_turn(cube: Cube, rng: np.random.Generator) -> Turn:
         if (previous > 0.5).any():
             turn = Turn(CubePrompts(), previous)
             return next_turn(cube, turn, previous, rng) or turn
+    return box_turn(cube, rng)
+
+
+def box_turn(cube: Cube, rng: np.random.Generator) -> Turn:
+    """The first prompt of a session that begins with a box: on the largest slice, some also on another, or in 3-D."""
     areas = cube.truth.sum((1, 2))
     boxes = [_box(cube, int(areas.argmax()), rng)]
     if chance(rng, _BOX_3D):
