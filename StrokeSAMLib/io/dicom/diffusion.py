@@ -11,6 +11,9 @@ from StrokeSAMLib.io.dicom.csa import csa_fields
 # Private elements of the vendors, and the name of the block that each stands in.
 _SIEMENS_B, _SIEMENS_DIRECTIONALITY, _SIEMENS_DIRECTION, _SIEMENS_CSA = 0x0019100C, 0x0019100D, 0x0019100E, 0x00291010
 _PHILIPS_B, _UIH_B, _UIH_DIRECTION, _GE_B = 0x20011003, 0x00651009, 0x00651037, 0x00431039
+# Philips names a direction by a letter; I is the isotropic image.
+_PHILIPS_DIRECTION = 0x20011004
+_PHILIPS_DIRECTIONS = {"R": (1.0, 0.0, 0.0), "P": (0.0, 1.0, 0.0), "S": (0.0, 0.0, 1.0)}
 _BLOCKS = {
     _SIEMENS_B: (0x00190010, "SIEMENS"),
     _PHILIPS_B: (0x20010010, "PHILIPS"),
@@ -89,6 +92,9 @@ def _direction(attributes: Attributes, csa: dict[str, list[str]]) -> tuple[float
         direction = attributes.vector(key, 3)
         if direction is not None and any(direction):
             return tuple(round(v, 3) for v in direction)
+    letter = attributes.text(_PHILIPS_DIRECTION)
+    if letter in _PHILIPS_DIRECTIONS:
+        return _PHILIPS_DIRECTIONS[letter]
     values = [_number(text) for text in csa.get("DiffusionGradientDirection", [])[:3]]
     return tuple(round(v, 3) for v in values if v is not None) if len(values) == 3 else None
 
@@ -98,6 +104,7 @@ def _is_trace(attributes: Attributes, image_type: tuple[str, ...]) -> bool:
     match = _B_IN_SEQUENCE_NAME.search(attributes.text("SequenceName"))
     return (
         "ISOTROPIC" in directionality
+        or attributes.text(_PHILIPS_DIRECTION) == "I"
         or any(word.startswith(("TRACE", "ISO")) for word in image_type)
         or bool(match and match[2])
     )

@@ -114,20 +114,11 @@ def _study(path: Path, folder: Path, files: list[Path]) -> Study:
             damaged[file] = str(error)
         except OSError as error:
             damaged[file] = f"cannot be read: {error.strerror or error}"
-    damaged |= _unreadable_slices(others, frames)
-    damaged = {file: why for file, why in damaged.items() if not _is_no_slice(file, why, frames)}
-    return Study(str(path), folder, tuple(stacks_of(frames)), damaged)
-
-
-def _unreadable_slices(others: Sequence[Path], frames: Sequence[Frame]) -> dict[Path, str]:
-    """Files that are no DICOM although their name is that of a slice."""
-    return {file: "is truncated or damaged" for file in others if file.suffix.lower() in _SLICE_SUFFIXES}
-
-
-def _is_no_slice(file: Path, why: str, frames: Sequence[Frame]) -> bool:
-    """Whether an empty or unreadable file beside the slices is named unlike them, such as notes.txt."""
+    damaged |= {file: "is truncated or damaged" for file in others if file.suffix.lower() in _SLICE_SUFFIXES}
+    # An empty file counts if it is named like the slices; notes.txt does not.
     suffixes = {frame.header.path.suffix for frame in frames} | set(_SLICE_SUFFIXES)
-    return why == "is empty" and file.suffix not in suffixes
+    damaged = {file: why for file, why in damaged.items() if why != "is empty" or file.suffix in suffixes}
+    return Study(str(path), folder, tuple(stacks_of(frames)), damaged)
 
 
 def _readable(stack: Stack) -> bool:
@@ -217,20 +208,18 @@ def _is_of_another_series(file: Path, series: set[str]) -> bool:
 
 
 def _choice_notes(study: Study, chosen: Sequence[Stack], wanted: str) -> list[str]:
-    """Lines that tell what was chosen, where there was a choice."""
+    """Lines that tell what was chosen, where there was a choice, and the b-value of a DWI."""
+    first, count = chosen[0], len(chosen)
+    at_b = "" if first.b is None else f"b = {first.b:g} s/mm²"
     notes = []
-    first = chosen[0]
-    if len(chosen) > 1:
-        kind = "directions" if wanted == "dwi" else "repetitions"
-        notes.append(
-            f"mean of the {len(chosen)} {kind} at b = {first.b:g} s/mm²: there is no trace image"
-            if wanted == "dwi"
-            else f"mean of {len(chosen)} {kind} at b = {first.b:g} s/mm²"
-        )
-    elif wanted == "dwi" and first.b is not None:
-        notes.append(f"b = {first.b:g} s/mm²{' (trace)' if first.first.diffusion.is_trace else ''}")
-    if len(study.stacks) > len(chosen):
+    if count > 1 and wanted == "dwi":
+        notes.append(f"mean of the {count} directions at {at_b}: there is no trace image")
+    elif count > 1:
+        notes.append(f"mean of {count} repetitions at {at_b}")
+    elif wanted == "dwi" and at_b:
+        notes.append(f"{at_b} (trace)" if first.first.diffusion.is_trace else at_b)
+    if len(study.stacks) > count:
         numbers = [number for number, stack in enumerate(study.stacks, 1) if stack in chosen]
-        which = f"volume {numbers[0]}" if len(numbers) == 1 else f"volumes {numbers[0]} to {numbers[-1]}"
+        which = f"volume {numbers[0]}" if count == 1 else f"{count} volumes from {numbers[0]} to {numbers[-1]}"
         notes.append(f"{which} of {len(study.stacks)} in the folder: {describe(first)}")
     return notes

@@ -137,6 +137,20 @@ class TestDiffusion:
         assert found == 1
         assert "b = 1000" in notes
 
+    def test_the_isotropic_image_of_philips_is_the_trace(self, tmp_path):
+        series = ids()
+        for n, letter in enumerate("RPSI"):
+            for k in range(COUNT):
+                tags = {**slice_tags(k), **series, "InstanceNumber": n * COUNT + k + 1}
+                data = image_dataset((scene(k) + n).astype(np.uint16), modality="MR", sop=MRImageStorage, **tags)
+                block = data.private_block(0x2001, "Philips Imaging DD 001", create=True)
+                block.add_new(0x03, "FL", 1000.0)
+                block.add_new(0x04, "CS", letter)
+                save(data, tmp_path / f"{n}_{k}")
+        found, notes = value(tmp_path, "dwi")
+        assert found == 3
+        assert "(trace)" in notes
+
     @pytest.mark.parametrize(
         "tags", [("SequenceName", "ep_b0", "ep_b1000t"), ("SequenceName", "*ep_b0", "*ep_b1000#1")]
     )
