@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from StrokeSAMLib.cli.terminal import print_table
+from StrokeSAMLib.core.errors import InputError
 
 app = typer.Typer(help="What a folder of DICOM has.")
 
@@ -36,6 +37,8 @@ def list_volumes(
             cells = (stack.modality, stack.description, b, stack.kind, stack.plane_name, stack.size_text)
             table.add_row(str(number), *map(escape, cells), stack.spacing_text, str(stack.files))
         damaged = study.damaged
+        if not study.stacks and not damaged:
+            raise InputError(f"{folder}: no DICOM images there")
     print_table(table)
     for file, why in damaged.items():
         print(f"note: {file.name} {why}", file=sys.stderr)

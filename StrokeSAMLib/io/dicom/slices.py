@@ -77,7 +77,8 @@ def slice_grid(frames: list[Frame], name: str) -> SliceGrid:
     off_grid = np.abs(distances - mean * np.arange(len(frames))).max()
     if off_grid <= max(_OFF_GRID_MM, _OFF_GRID_PART * mean):
         return SliceGrid(plane, distances, shift, mean, len(frames), True)
-    finest = min(float(np.mean(steps[run])) for run in _runs(steps))
+    is_uneven = steps.max() < _GAP_FACTOR * steps.min()  # without a change of distance
+    finest = mean if is_uneven else min(float(np.mean(steps[run])) for run in _runs(steps))
     count = round(float(distances[-1]) / finest) + 1
     return SliceGrid(plane, distances, shift, float(distances[-1]) / (count - 1), count, False)
 
@@ -117,19 +118,20 @@ def _shift(
 ) -> np.ndarray:
     """The shift within the plane per mm along the normal; refuses a slice beside the line of the others."""
     beside = positions - positions[0] - distances[:, None] * normal
-    steps = np.diff(distances)[:, None]
-    are_apart = steps.min() > 0  # not side by side
-    slope = np.median(np.diff(beside, axis=0) / steps, axis=0) if are_apart else np.zeros(3)
-    rest = beside - distances[:, None] * slope
-    if np.linalg.norm(rest - np.median(rest, axis=0), axis=1).max() > _BESIDE_MM:
-        jumps = np.linalg.norm(np.diff(rest, axis=0), axis=1)
-        first = frames[int(jumps.argmax()) + 1]
-        raise InputError(
-            f"{name}: the slice {first.name} at {place_text(first)} lies {jumps.max():.1f} mm beside the line of those"
-            " before: the table or the patient moved, or these are two scans"
-        )
-    centred = distances - distances.mean()
-    return (centred @ beside) / (centred @ centred)
+    steps, centred = np.diff(distances)[:, None], distances - distances.mean()
+    # The median passes over a slice out of line, least squares over positions that are rounded or alternate.
+    are_side_by_side = steps.min() <= 0
+    median = np.zeros(3) if are_side_by_side else np.median(np.diff(beside, axis=0) / steps, axis=0)
+    for slope in ((centred @ beside) / (centred @ centred), median):
+        rest = beside - distances[:, None] * slope
+        if np.linalg.norm(rest - np.median(rest, axis=0), axis=1).max() <= _BESIDE_MM:
+            return slope
+    jumps = np.linalg.norm(np.diff(beside - distances[:, None] * median, axis=0), axis=1)
+    first = frames[int(jumps.argmax()) + 1]
+    raise InputError(
+        f"{name}: the slice {first.name} at {place_text(first)} lies {jumps.max():.1f} mm beside the line of those"
+        " before: the table or the patient moved, or these are two scans"
+    )
 
 
 def _check_steps(frames: list[Frame], steps: np.ndarray, name: str) -> None:

@@ -32,9 +32,17 @@ def test_the_list_has_a_line_for_every_volume_and_names_no_patient(tmp_path, cap
     assert "Doe" not in out
 
 
-def test_the_list_of_a_missing_folder_is_refused(tmp_path, capfd):
-    assert run("dicom", "list", tmp_path / "none") == 2
-    assert "no such file or folder" in capfd.readouterr().err
+def test_the_list_of_a_missing_folder_or_of_one_without_images_is_refused(tmp_path, capfd):
+    for folder, reason in ((tmp_path / "none", "no such file or folder"), (tmp_path, "no DICOM images there")):
+        assert run("dicom", "list", folder) == 2
+        assert reason in capfd.readouterr().err
+
+
+def test_damaged_files_are_told_below_the_list(tmp_path, capfd):
+    path = write_mr(tmp_path / "scan") / "003.dcm"
+    path.write_bytes(path.read_bytes()[:-100])
+    assert run("dicom", "list", tmp_path) == 0
+    assert "note: 003.dcm is truncated" in capfd.readouterr().err
 
 
 def test_a_volume_is_chosen_by_its_number(tmp_path, capfd):

@@ -81,6 +81,17 @@ class TestChangingDistances:
         np.testing.assert_array_equal(array(scan.image), TRUTH)
         assert scan.image.GetSpacing() == pytest.approx(SPACING)
 
+    def test_uneven_positions_are_resampled_to_their_mean_distance(self, tmp_path):
+        heights = [3 * k + 0.2 * (-1) ** k for k in range(9)]
+        scan = read_scan(at_heights(tmp_path, heights))
+        assert scan.image.GetSize()[2] == 9
+        assert "resampled to 3 mm" in scan.notes[0]
+
+    def test_positions_that_alternate_sideways_stay_as_they_are(self, tmp_path):
+        scan = read_scan(write_series(tmp_path, ImagePositionPatient=lambda k: [0.3 * (k % 2), 0, 3 * k]))
+        assert scan.notes == ()
+        np.testing.assert_array_equal(array(scan.image), TRUTH)
+
     def test_distances_that_alternate_have_their_mean(self, tmp_path):
         """As a table whose steps of 9.068 and 8.932 mm follow each other."""
         heights = steps(*[(1, 9.068), (1, 8.932)] * 4)
