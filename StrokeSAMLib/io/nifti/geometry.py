@@ -93,7 +93,7 @@ def _is_grid(affine: np.ndarray) -> bool:
 def _sform_notes(
     header: nib.Nifti1Header, sform: np.ndarray, qform: np.ndarray | None, shape: tuple[int, ...]
 ) -> list[str]:
-    if qform is not None:
+    if qform is not None and _is_grid(qform):
         distance = _greatest_distance(sform, qform, shape)
         if not distance <= _SAME_MM:
             return [f"sform and qform lie up to {distance:.1f} mm apart: the sform was used"]
