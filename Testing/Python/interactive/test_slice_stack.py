@@ -6,6 +6,7 @@ import SimpleITK as sitk
 from helpers import dice
 
 from StrokeSAMLib.core.errors import OptionError
+from StrokeSAMLib.imaging.geometry import set_affine
 from StrokeSAMLib.interactive.slice_stack import slice_axis, stack_along, stack_along_axis
 
 ROTATED = sitk.VersorTransform([0.3, -0.5, 0.2], 0.6).GetMatrix()
@@ -124,3 +125,13 @@ def test_an_unknown_axis_is_refused():
 def test_the_slice_axis_has_the_thickest_slices():
     assert slice_axis(ball(spacing=(1, 5, 1))[0]) == 1
     assert slice_axis(ball(spacing=(1, 1, 1))[0]) == 2
+
+
+def test_the_planes_of_a_sheared_volume_are_seen_along_their_own_normal():
+    """The slices lean, so the step from slice to slice is not their normal."""
+    affine = np.array([[1.0, 0, 0, 5], [0, 1, 0.9, -7], [0, 0, 3, 2], [0, 0, 0, 1]])
+    image = set_affine(sitk.GetImageFromArray(np.arange(4 * 5 * 6, dtype=np.uint8).reshape(4, 5, 6)), affine)
+    stack = stack_along(image, (0, 0, 1))
+    assert stack.plane == {"axis": 2}
+    np.testing.assert_allclose(stack.to_index(affine[:3] @ [3, 2, 1, 1]), [3, 2, 1])
+    assert stack_along(image, affine[:3, 2]).plane.keys() == {"normal", "right"}
