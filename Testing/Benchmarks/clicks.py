@@ -38,7 +38,7 @@ KINDS = ("CT", "DWI", "DeepLesion", "phantom")
 # Corrections after the box, and the Dice that a user would accept.
 CLICKS, ENOUGH = 5, 0.85
 WORSE = 0.02
-# The array axis of the box, from the axis of the thickest slices; the variant's change to the user.
+# The user: plain, with a careless box, with lines in place of clicks, or on slices across another axis.
 VARIANTS = ("box", "jitter", "scribble", "across")
 # An engine's answer after one more prompt, bool (k, j, i).
 Answer = Callable[[Prompt], np.ndarray]
@@ -146,10 +146,13 @@ def header() -> list[str]:
     ]
 
 
-def rows(name: str, runs: list[Run]) -> list[str]:
-    """The rows of one engine: all real lesions, and each kind."""
+def rows(name: str, runs: list[Run], variant: str) -> list[str]:
+    """The rows of one engine: all real lesions, and for the plain user each kind."""
     groups = {"": [run for run in runs if run.case.kind != "phantom"]}
-    groups |= {f", {kind}": [run for run in runs if run.case.kind == kind] for kind in KINDS}
+    if variant == "box":
+        groups |= {f", {kind}": [run for run in runs if run.case.kind == kind] for kind in KINDS}
+    else:
+        name = f"{name}, {variant}"
     return [row(name + suffix, group) for suffix, group in groups.items() if group]
 
 
@@ -187,7 +190,7 @@ def main() -> None:
             if arguments.cases:
                 print(case.name, " ".join(f"{value:.3f}" for value in runs[-1].dices), f"{max(runs[-1].seconds):.2f} s")
         label = arguments.label or engine
-        lines += rows(label if arguments.variant == "box" else f"{label}, {arguments.variant}", runs)
+        lines += rows(label, runs, arguments.variant)
     print("\n".join([*header(), *lines]))
     if arguments.write:
         write(lines)
