@@ -37,7 +37,7 @@ class Contribution:
         """Count all voxels of the segment as added by the session, because the session started from them."""
         self._remember(labelmap, cropped(labelmap))
 
-    def compose(self, modifier: Labelmap, current: Labelmap | None, result: Labelmap) -> None:
+    def compose(self, modifier: Labelmap, current: Labelmap | None, result: Labelmap) -> bool:
         """Fill `modifier` with the segment's new content. Call `recordWritten` after it was written.
 
         Args:
@@ -45,6 +45,10 @@ class Contribution:
                 present and new voxels: Slicer then writes faster, and the written segment is the same.
             current: the segment's content now; None for no voxels.
             result: the session's result, 0 or 1, in the segmentation's frame, on any grid.
+
+        Returns:
+            Whether the new content holds all of the present content. Slicer's mode *Add* then writes the same as its
+            mode *Set*, and several times faster: *Set* erases the segment in the whole grid beforehand.
         """
         operations = slicer.vtkOrientedImageDataResample
         present = _croppedTo(modifier, current)
@@ -64,6 +68,7 @@ class Contribution:
             erase(added, modifier)
             operations.ModifyImage(modifier, new, operations.OPERATION_MAXIMUM)
         self._candidates = added if previous is None else union(previous, added)
+        return previous is None or isEmpty(_without(previous, modifier))
 
     def recordWritten(self, current: Labelmap | None) -> None:
         """Record the segment's content after the composed labelmap was written.
@@ -94,13 +99,15 @@ def _common(candidates: Labelmap | None, content: Labelmap | None) -> Labelmap |
     """The voxels that are in both, on the grid of `candidates`; None for none."""
     if candidates is None or isEmpty(candidates) or content is None or isEmpty(content):
         return None
-    absent = cropped(candidates)
-    erase(absent, resampledTo(candidates, content, padded=True))
-    if isEmpty(absent):
-        return candidates
-    common = cropped(candidates)
-    erase(common, absent)
-    return common
+    absent = _without(candidates, resampledTo(candidates, content, padded=True))
+    return candidates if isEmpty(absent) else _without(candidates, absent)
+
+
+def _without(labelmap: Labelmap, mask: Labelmap) -> Labelmap:
+    """A cropped copy of `labelmap` with 0 where `mask` is above 0."""
+    copy = cropped(labelmap)
+    erase(copy, mask)
+    return copy
 
 
 def _croppedTo(grid: Labelmap, labelmap: Labelmap | None) -> Labelmap:

@@ -84,15 +84,16 @@ class SegmentWriter:
             replacement = Contribution()
             if current is not None:
                 replacement.adopt(current)
-            replacement.compose(modifier, current, labelmap)
+            isGrowing = replacement.compose(modifier, current, labelmap)
         else:
-            contribution.compose(modifier, current, labelmap)
+            isGrowing = contribution.compose(modifier, current, labelmap)
         logic.SaveStateForUndo()
         if segmentId is None:
             segmentId = segmentation.AddEmptySegment("", _freeName(segmentation, term.name), term.color)
             segmentation.GetSegment(segmentId).SetTerminology(term.serialized())
         self.editorNode.SetSelectedSegmentID(segmentId)
-        logic.ModifySegmentByLabelmap(segmentationNode, segmentId, modifier, logic.ModificationModeSet, False, False)
+        mode = logic.ModificationModeAdd if isGrowing else logic.ModificationModeSet
+        logic.ModifySegmentByLabelmap(segmentationNode, segmentId, modifier, mode, False, False)
         if contribution is not None:
             contribution.recordWritten(segmentLabelmap(segmentationNode, segmentId))
         # Slicer has no types, so the type checker does not see that AddEmptySegment returned an id.

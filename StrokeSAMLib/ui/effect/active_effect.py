@@ -228,16 +228,16 @@ class ActiveEffect:
             return False
         return True
 
-    def write(self, compose: Callable[[slicer.vtkOrientedImageData], None]) -> bool:
+    def write(self, compose: Callable[[slicer.vtkOrientedImageData], bool]) -> bool:
         if self._target() != self.editor.target:  # Slicer would write into the selected segment
             self.showMessage(_("Nothing was written, because another segment is selected."))
             return False
         modifier = self._effect.defaultModifierLabelmap()
-        compose(modifier)
+        isGrowing = compose(modifier)
         self._effect.saveStateForUndo()
-        self._effect.modifySelectedSegmentByLabelmap(
-            modifier, slicer.qSlicerSegmentEditorAbstractEffect.ModificationModeSet
-        )
+        modes = slicer.qSlicerSegmentEditorAbstractEffect
+        mode = modes.ModificationModeAdd if isGrowing else modes.ModificationModeSet
+        self._effect.modifySelectedSegmentByLabelmap(modifier, mode)
         return True
 
     def _observe(self, observed: Any, event: int, callback: Callable[[Any, str], None]) -> None:

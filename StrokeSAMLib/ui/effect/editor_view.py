@@ -27,11 +27,11 @@ class EditorView(Protocol):
             Whether all of them are installed.
         """
 
-    def write(self, compose: Callable[[slicer.vtkOrientedImageData], None]) -> bool:
+    def write(self, compose: Callable[[slicer.vtkOrientedImageData], bool]) -> bool:
         """Save the state for undo and set the segment to a new labelmap.
 
         Args:
-            compose: fills an empty modifier labelmap with the segment's new content.
+            compose: fills an empty modifier labelmap with the segment's new content; see `Contribution.compose`.
 
         Returns:
             Whether the segment was written.

@@ -361,9 +361,9 @@ class PromptEditor:
             labelmap = labelmapForSegmentation(patch, target.volumeNode, target.segmentationNode)
             current = segmentLabelmap(target.segmentationNode, target.segmentId)
 
-            def compose(modifier: slicer.vtkOrientedImageData) -> None:
+            def compose(modifier: slicer.vtkOrientedImageData) -> bool:
                 checkCovered(modifier, labelmap, target.segmentationNode.GetName())
-                self._contribution.compose(modifier, current, labelmap)
+                return self._contribution.compose(modifier, current, labelmap)
 
             isWritten = self._view.write(compose)
         except StrokeSAMError as error:

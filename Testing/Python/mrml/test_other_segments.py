@@ -227,9 +227,9 @@ class Writing:
     def write(self, compose):
         assert self.logic.ResetModifierLabelmapToDefault()
         modifier = self.logic.GetModifierLabelmap()
-        compose(modifier)
+        isGrowing = compose(modifier)
         self.logic.SaveStateForUndo()
-        mode = self.logic.ModificationModeSet
+        mode = self.logic.ModificationModeAdd if isGrowing else self.logic.ModificationModeSet
         self.logic.ModifySegmentByLabelmap(self.segmentation, self.segment, modifier, mode, False, False)
 
     def result(self, labelmap):
@@ -241,13 +241,18 @@ class Writing:
     def slicers(self, labelmap):
         """Write the labelmap as a Slicer effect does that covers all of the grid."""
         operations = slicer.vtkOrientedImageDataResample
-        self.write(lambda modifier: operations.ModifyImage(modifier, labelmap, operations.OPERATION_MAXIMUM))
+
+        def compose(modifier):
+            assert operations.ModifyImage(modifier, labelmap, operations.OPERATION_MAXIMUM)
+            return False
+
+        self.write(compose)
 
 
 @pytest.mark.parametrize("masking", ["none", "intensities", "outside other segments"])
-@pytest.mark.parametrize("second", [MIDDLE, LAST, np.s_[:0]])
+@pytest.mark.parametrize("second", [MIDDLE, LAST, np.s_[:0], np.s_[1:10, 2:12, 1:12]])
 def test_the_segment_is_the_same_as_with_slicers_own_writing(scene, volume, masking, second):
-    """The second result lies beside the first, which masking keeps."""
+    """The second result lies beside the first, which masking keeps, or contains it."""
     arrays = []
     for method in ("result", "slicers"):
         node = new_segmentation(scene, volume)

@@ -27,9 +27,10 @@ class EditorWithoutQt:
     def write(self, compose):
         assert self.logic.ResetModifierLabelmapToDefault()
         modifier = self.logic.GetModifierLabelmap()
-        compose(modifier)
+        isGrowing = compose(modifier)
         self.logic.SaveStateForUndo()
         self.writes += 1
         node, segment = self.node.GetSegmentationNode(), self.node.GetSelectedSegmentID()
-        self.logic.ModifySegmentByLabelmap(node, segment, modifier, self.logic.ModificationModeSet, False, False)
+        mode = self.logic.ModificationModeAdd if isGrowing else self.logic.ModificationModeSet
+        self.logic.ModifySegmentByLabelmap(node, segment, modifier, mode, False, False)
         return True

@@ -118,9 +118,8 @@ class Host:
         self.logic.SaveStateForUndo()
 
     def modifySelectedSegmentByLabelmap(self, labelmap, mode):
-        assert mode == "set"
         node, segment = self.node.GetSegmentationNode(), self.node.GetSelectedSegmentID()
-        self.logic.ModifySegmentByLabelmap(node, segment, labelmap, self.logic.ModificationModeSet, False, False)
+        self.logic.ModifySegmentByLabelmap(node, segment, labelmap, getattr(self.logic, mode), False, False)
 
     def select(self, segmentId):
         """Select a segment as the Segment Editor does. The effect is notified only through the node."""

@@ -88,10 +88,11 @@ def application(monkeypatch, scene):
         ("SegmentEditorEffects", effects),
     ):
         monkeypatch.setitem(sys.modules, name, value)
+    modes = types.SimpleNamespace(**{name: name for name in ("ModificationModeSet", "ModificationModeAdd")})
     for name, value in (
         ("app", types.SimpleNamespace(layoutManager=lambda: layout)),
         ("modules", types.SimpleNamespace(strokesam=module)),
-        ("qSlicerSegmentEditorAbstractEffect", types.SimpleNamespace(ModificationModeSet="set")),
+        ("qSlicerSegmentEditorAbstractEffect", modes),
     ):
         monkeypatch.setattr(slicer, name, value, raising=False)
     monkeypatch.setattr(slicer.util, "mainWindow", lambda: window)
