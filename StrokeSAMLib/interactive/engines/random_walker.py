@@ -36,6 +36,8 @@ from StrokeSAMLib.interactive.volume_prompts import Placed, Region, Stroke
 # Margin of the region: a part of the longest side of an outline, and at least so many mm; across a plane with an
 # outline, this part of that side.
 _MARGIN, _LEAST_MARGIN_MM, _ACROSS = 0.3, 8.0, 1.2
+# A mask drawn on the stack may be larger on the grid by this factor.
+_COARSE = 1.5
 # The volume of a ball of radius 1.
 _BALL = 4 / 3 * np.pi
 
@@ -209,7 +211,7 @@ def _slices(
         rows[[k - region.corner[0] for k in drawn if region.corner[0] <= k < region.end[0]]] = True
         inside = np.where(unchanged & rows[:, None, None], known, inside)
     for stroke in strokes:
-        inside[tuple((stroke.voxels - region.corner).T)] = stroke.positive
+        inside[tuple((region.within(stroke.voxels) - region.corner).T)] = stroke.positive
     return {int(k + region.corner[0]): _cropped(mask, region) for k, mask in enumerate(inside)}, notes
 
 
@@ -230,7 +232,7 @@ def _connected(region: WalkerRegion, evidence: Evidence, field: Field, strokes: 
     kept = set(np.unique(labels[evidence.sure & inside]))
     for stroke in strokes:
         if stroke.positive:
-            kept |= set(labels[region.voxels(stroke.voxels)])
+            kept |= set(labels[region.voxels(region.within(stroke.voxels))])
     kept.discard(0)
     if not kept:
         kept = {1 + int(np.argmax(np.bincount(labels.ravel())[1:]))}
@@ -261,6 +263,7 @@ def _most_mm3(region: WalkerRegion, gathered: Sequence[Placed], strokes: Sequenc
     sides = (np.ptp(corners, axis=0) + 1) * region.spacing
     if not outlines:
         return _BALL * (click_reach_mm(region) / 2) ** 3 + float(np.prod(sides))
-    for axis in {flat_axis(*bounds(outline)) for outline in outlines} - {None}:
+    axes = {flat_axis(*bounds(outline)) for outline in outlines} - {None}
+    for axis in axes:
         sides[axis] = max(sides[axis] + sides.max(), 2 * sides.max())
-    return float(np.prod(sides))
+    return float(np.prod(sides)) * (1 if axes else _COARSE)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from StrokeSAMLib.interactive.engines.walker_evidence import Evidence, click_reach_mm, sigmoid
 from StrokeSAMLib.interactive.engines.walker_region import WalkerRegion
@@ -49,10 +50,13 @@ def corrected(
     region: WalkerRegion, evidence: Evidence, field: Field, stroke: Stroke, earlier: Sequence[Stroke]
 ) -> Field:
     """The answer `field`, to `earlier` corrections, after one more."""
+    voxels = region.within(stroke.voxels)
+    if not len(voxels):
+        return field
     log_odds, seeds = field.log_odds, field.seeds.copy()
     sign = 1 if stroke.positive else -1
     inside = field.probability > 0.5
-    wrong = np.array([v for v in stroke.voxels if inside[region.voxels(v)][0] != stroke.positive])
+    wrong = voxels[inside[region.voxels(voxels)] != stroke.positive]
     if len(wrong):
         distance = region.distance_mm(wrong)
         reach = _reach_mm(region, evidence, inside, stroke, earlier, distance, wrong)
@@ -61,12 +65,9 @@ def corrected(
             _CORRECTION * force + _ALIKE * _alike(region.grey, inside, distance, reach, wrong, region)
         )
         seeds[(force > _RELEASED) & (seeds == -sign)] = 0
-    ball = region.distance_mm(stroke.voxels) <= evidence.click_mm
-    ball[region.voxels(stroke.voxels)] = True
-    seeds[ball] = sign
-    for other in earlier:
-        seeds[region.voxels(other.voxels)] = 1 if other.positive else -1
-    seeds[region.voxels(stroke.voxels)] = sign
+    seeds[region.distance_mm(voxels) <= evidence.click_mm] = sign
+    for other in (*earlier, stroke):
+        seeds[region.voxels(region.within(other.voxels))] = 1 if other.positive else -1
     return _solved(evidence, log_odds, seeds, field.probability)
 
 
@@ -95,7 +96,7 @@ def _reach_mm(
 
 def _gap_mm(region: WalkerRegion, first: np.ndarray, second: np.ndarray) -> float:
     """The least distance between two sets of voxels (n, 3)."""
-    return float(np.linalg.norm((first[:, None] - second) * region.spacing, axis=-1).min())
+    return float(np.min(cKDTree(first * region.spacing).query(second * region.spacing)[0]))
 
 
 def _alike(

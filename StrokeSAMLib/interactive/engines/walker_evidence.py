@@ -24,7 +24,7 @@ from StrokeSAMLib.interactive.slice_prompts import LEAST_SIDE
 from StrokeSAMLib.interactive.volume_prompts import Extent, Region, Stroke
 
 # Weights and bounds of the log-odds of place and look.
-_PLACE_WEIGHT, MOST_PLACE = 1.6, 6.0
+_PLACE_WEIGHT, _MOST_PLACE = 1.6, 6.0
 _LOOK_WEIGHT, _MOST_LOOK = 0.65, 5.0
 # Softness of the place: of an ellipse in a box, as a part of its radius; of an outline on a plane, as a part of the
 # square root of its area.
@@ -145,6 +145,7 @@ def _look(grey: np.ndarray, appearance: Appearance) -> np.ndarray:
 
 
 def sigmoid(log_odds: np.ndarray) -> np.ndarray:
+    """The probability of these log-odds."""
     return 1 / (1 + np.exp(-log_odds))
 
 
@@ -209,7 +210,7 @@ def _ellipsoid(region: WalkerRegion, box: Extent) -> tuple[list[np.ndarray], np.
 
 
 def _place(distance: np.ndarray) -> np.ndarray:
-    return _PLACE_WEIGHT * np.clip(distance, -MOST_PLACE, MOST_PLACE)
+    return _PLACE_WEIGHT * np.clip(distance, -_MOST_PLACE, _MOST_PLACE)
 
 
 def _ellipse_place(radius: np.ndarray) -> np.ndarray:
@@ -257,7 +258,7 @@ def _from_planes(
     across = np.moveaxis(place, axis, 0)
     if len(planes) > 1 and any(outline.drawn is not None for found in outlines.values() for outline in found):
         # A drawn mask of several slices is the whole object.
-        across[: min(planes)] = across[max(planes) + 1 :] = -_PLACE_WEIGHT * MOST_PLACE
+        across[: min(planes)] = across[max(planes) + 1 :] = -_PLACE_WEIGHT * _MOST_PLACE
     for index, values in places.items():
         across[index] = values
     inside = np.mean([each.inside for each in appearances], axis=0)

@@ -79,16 +79,22 @@ class WalkerRegion:
             for start, count, block in zip(self.corner, self.grey.shape, self.block, strict=True)
         ]
 
+    def within(self, voxels: np.ndarray) -> np.ndarray:
+        """Those of the stack's `voxels` (n, 3) that lie in this region."""
+        return voxels[((voxels >= self.corner) & (voxels < self.end)).all(axis=1)]
+
     def voxels(self, indices: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The grid's voxels at `indices` (n, 3), as an index into arrays on the grid; the nearest ones for outside."""
+        """The grid's voxels at `indices` (n, 3) of this region, as an index into arrays on the grid."""
         nearest = np.floor((np.atleast_2d(indices) + 0.5 - self.corner) / self.block).astype(int)
-        nearest = np.unique(np.clip(nearest, 0, np.array(self.grey.shape) - 1), axis=0)
-        return tuple(nearest.T)
+        return tuple(np.clip(nearest, 0, np.array(self.grey.shape) - 1).T)
 
     def distance_mm(self, indices: np.ndarray) -> np.ndarray:
         """The distance of each voxel of the grid from the nearest of `indices` (n, 3), Float32."""
+        indices = np.atleast_2d(indices)
+        # One index in each voxel of the grid is enough, and a long scribble has many.
+        _, first = np.unique(np.stack(self.voxels(indices)), axis=1, return_index=True)
         nearest = np.full(self.grey.shape, np.inf, np.float32)
-        for index in np.atleast_2d(indices):
+        for index in indices[first]:
             squares = [((axis - n) * step) ** 2 for axis, n, step in zip(self.axes, index, self.spacing, strict=True)]
             z, y, x = (square.astype(np.float32) for square in squares)
             np.minimum(nearest, z[:, None, None] + y[:, None] + x, out=nearest)

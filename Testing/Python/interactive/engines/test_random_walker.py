@@ -1,5 +1,7 @@
 """The random-walker engine on real lesions and on infarcts in the CT phantom."""
 
+import time
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -7,6 +9,9 @@ from helpers import REAL_DATA, dice
 from scipy import ndimage as ndi
 
 from StrokeSAMLib.interactive import Box, Point, Session
+from StrokeSAMLib.interactive.engines.random_walker import _bounded
+from StrokeSAMLib.interactive.engines.walker_region import WalkerRegion
+from StrokeSAMLib.interactive.volume_prompts import Extent
 from StrokeSAMLib.phantom import head_ct
 
 
@@ -52,6 +57,26 @@ def test_one_box_segments_real_lesions():
     if not cases:
         pytest.skip("no real lesions: set STROKESAM_TEST_DATA")
     assert np.mean([propagated_dice(*case) for case in cases]) >= 0.80
+
+
+def test_every_correction_helps_on_real_lesions():
+    """A click in the middle of the largest error, three times: no click lowers the Dice by more than 0.02."""
+    cases = recist_cases()
+    if not cases:
+        pytest.skip("no real lesions: set STROKESAM_TEST_DATA")
+    for image, truth in cases:
+        session = Session(image)
+        session.add(box_around(image, truth, largest_slice(truth)))
+        session.propagate()
+        scores = []
+        for _ in range(4):
+            mask = sitk.GetArrayFromImage(session.mask()) > 0
+            scores.append(dice(mask, truth))
+            error = max((truth & ~mask, mask & ~truth), key=np.count_nonzero)
+            k = largest_slice(error)
+            row, column = np.unravel_index(ndi.distance_transform_edt(error[k]).argmax(), error[k].shape)
+            session.add(Point(position(image, column, row, k), positive=bool(truth[k, row, column])))
+        assert min(np.diff(scores)) > -0.02 and scores[-1] > scores[0]
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +153,40 @@ def test_slices_that_do_not_look_like_the_object_stay_empty(brick):
     session, truth = brick
     mask = sitk.GetArrayFromImage(session.mask()) > 0
     assert dice(mask, truth) > 0.9 and not mask[[0, 1, 7, 8]].any()
+
+
+def test_a_leak_is_bounded_and_told():
+    """A larger object than the prompts allow keeps its most likely voxels."""
+    region = WalkerRegion.around(np.zeros((9, 60, 60), np.uint8), (4, 1, 1), np.zeros(3), np.full(3, 60.0))
+    probability = np.linspace(0.51, 1, region.grey.size, dtype=np.float32).reshape(region.grey.shape)
+    box = Extent(np.array([4.0, 20, 20]), np.array([4.0, 29, 29]))
+    bounded, notes = _bounded(region, probability, [box], [])
+    kept = bounded > 0.5
+    assert notes and "cut to the volume" in notes[0]
+    assert (
+        0 < kept.sum() * region.step_mm.prod() <= 10 * 10 * 20 and probability[kept].min() >= probability[~kept].max()
+    )
+
+
+def test_the_grid_coarsens_the_finest_axes_first():
+    region = WalkerRegion.around(np.zeros((40, 512, 512), np.uint8), (4, 0.5, 0.5), np.zeros(3), np.full(3, 600.0))
+    assert region.grey.size <= 1 << 16 and region.block[0] <= 2 and region.block[1] == region.block[2] > 8
+    constant = np.full(region.grey.shape, 0.25, np.float32)
+    assert region.on_stack(constant).shape == (40, 512, 512) and np.allclose(region.on_stack(constant), 0.25)
+
+
+@pytest.mark.perf
+def test_a_correction_costs_less_than_the_box_and_no_more_in_a_larger_scan():
+    """The time depends on the region around the prompts, not on the scan."""
+
+    def seconds(shape):
+        session = Session(sitk.GetImageFromArray(np.zeros(shape, np.uint8)))
+        session.add(Box((100.0, 100.0, 10.0), (160.0, 160.0, 10.0)))
+        times = []
+        for n in range(5):
+            start = time.process_time()
+            session.add(Point((110.0 + 5 * n, 130.0, 12.0)))
+            times.append(time.process_time() - start)
+        return min(times)
+
+    assert seconds((80, 400, 400)) < 3 * seconds((20, 260, 260))
