@@ -43,6 +43,8 @@ def prompts(scan, tmp_path):
                 written.append({"type": "box", "corners": [ras(corner) for corner in place]})
             elif kind == "point":
                 written.append({"type": "point", "position": ras(place), "label": label[0]})
+            elif kind in ("scribble", "lasso"):
+                written.append({"type": kind, "points": [ras(index) for index in place], "label": label[0]})
             else:
                 written.append({"type": "mask", "file": place})
         path = tmp_path / "prompts.json"
@@ -98,6 +100,18 @@ def run_process(*arguments, encoding):
     code = "import sys; from StrokeSAMLib.cli import main; main(sys.argv[1:])"
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"}
     return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, env=environment)
+
+
+def test_scribbles_and_lassos(scan, prompts, tmp_path):
+    """They and a box in 3-D are replayed from the record, too."""
+    lasso = ("lasso", [(22, 20, 4), (37, 20, 4), (37, 39, 4), (22, 39, 4)], 1)
+    scribble = ("scribble", [(24, 22, 4), (35, 22, 4)], 0)
+    out, again = tmp_path / "segment.nrrd", tmp_path / "again.nrrd"
+    file = prompts(lasso, scribble, ("box", [(22, 20, 3), (37, 39, 5)]))
+    assert run("prompt", scan, "--prompts", file, "-o", out) == 0
+    assert voxels(out)[4, 30, 30] and not voxels(out)[4, 22, 24:36].any()
+    assert run("replay", tmp_path / "segment.json", scan, "-o", again) == 0
+    assert (voxels(again) == voxels(out)).all()
 
 
 def test_without_propagation(scan, prompts, tmp_path):
@@ -181,6 +195,8 @@ class TestBadInput:
             ('{"space": "RAS", "prompts": [{"type": "point", "position": [1, 2]}]}', "three finite numbers"),
             ('{"space": "RAS", "prompts": [{"type": "point", "position": [1, 2, 3], "label": 2}]}', "label is 2"),
             ('{"space": "RAS", "prompts": [{"type": "box", "corners": [[1, 2, 3]]}]}', "two corners"),
+            ('{"space": "RAS", "prompts": [{"type": "lasso", "points": [[1, 2, 3]]}]}', "a lasso needs 3 to"),
+            ('{"space": "RAS", "prompts": [{"type": "scribble"}]}', "a scribble needs 1 to"),
             ('{"space": "RAS", "prompts": [{"type": "mask", "file": "none.nrrd"}]}', "none.nrrd"),
         ],
     )

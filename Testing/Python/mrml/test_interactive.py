@@ -37,6 +37,14 @@ def logic(scene):
     return StrokeSAMLogic()
 
 
+def image_of(node, array):
+    """A mask on the voxels of a volume node."""
+    from StrokeSAMLib.imaging.geometry import image_like
+    from StrokeSAMLib.mrml.volumes import snapshotOf
+
+    return image_like(array.astype(np.uint8), snapshotOf(node).image())
+
+
 @pytest.fixture
 def session(logic, volume):
     opened = logic.startInteractive(volume)
@@ -65,6 +73,17 @@ class TestSegment:
         session.propagate()
         written = segment_array(session.segmentationNode, session.apply(), node)
         assert written[MIDDLE] and (written & ball()).sum() > 0 and (written & ~ball()).sum() < 0.3 * written.sum()
+
+    def test_a_scribble_a_lasso_and_a_mask(self, session, volume):
+        k, j, i = MIDDLE
+        session.propagate()
+        session.addLasso([world_of(volume, (i + a, j + b, k)) for a, b in ((-9, -8), (9, -8), (9, 8), (-9, 8))])
+        session.addScribble([world_of(volume, (i - 4, j - 4, k)), world_of(volume, (i + 4, j - 4, k))], positive=False)
+        excluded = np.zeros(SIZE, bool)
+        excluded[:, j + 3 :] = True
+        session.addMask(image_of(volume, excluded), positive=False)
+        found = session.mask()
+        assert found[MIDDLE] and not found[k, j - 4, i - 4 : i + 5].any() and not found[:, j + 3 :].any()
 
     def test_the_segmentation_under_another_transform_than_the_volume(self, scene, logic, volume):
         segmentation = scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
