@@ -1,5 +1,7 @@
 """Interruptions of the prompt editor's work: removed nodes, a closed scene, another segment, cancellation, errors."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,9 @@ def test_a_cancelled_propagation_is_a_preview(editor, view, volume, monkeypatch)
     monkeypatch.setattr("StrokeSAMLib.interactive.engines.registry.load_engine", lambda *arguments: Bright())
     add_box(editor, volume)
     finish(editor)
+    show = editor._runner.onSlice
+    # The worker leaves the main thread time to cancel.
+    editor._runner.onSlice = lambda k, edges: (show(k, edges), time.sleep(0.05))
     editor.propagate(stop_after=0)
     editor._view.showState = lambda: editor.cancel() if len(editor.live) >= 2 else None
     finish(editor)
