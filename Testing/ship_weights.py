@@ -1,4 +1,4 @@
-"""Put a trained lesion network where it ships, and its size and SHA-256 into the catalogue and its card.
+"""Put a trained network where it ships, and its size and SHA-256 into the catalogue and its card.
 
 python Testing/ship_weights.py run/ncct-unet.safetensors
 """

@@ -83,6 +83,10 @@ def _builder(architecture: str) -> Callable[[], torch.nn.Module] | None:
         from StrokeSAMLib.nets.models.compact_unet import build
 
         return partial(build, architecture)
+    if architecture == "prompt-unet":
+        from StrokeSAMLib.nets.models.prompt_unet import PromptUNet
+
+        return PromptUNet
     if architecture == "aisct-sam":
         from StrokeSAMLib.nets.models.aisct_sam import AisctSam
 

@@ -99,6 +99,7 @@ _SAM2 = ("torch", "sam2")
 _SAM = ("torch", "segment_anything")
 ENGINES: tuple[EngineEntry, ...] = (
     EngineEntry("random-walker", "Random walker (no weights)", "random_walker", weights=False, revision=2),
+    EngineEntry("prompt-unet", "Small 3-D network (weights included)", "prompt_unet"),
     EngineEntry("sam2.1-tiny", "SAM 2.1 tiny", "sam2", _SAM2),
     EngineEntry("sam2.1-small", "SAM 2.1 small", "sam2", _SAM2),
     EngineEntry("sam2.1-base-plus", "SAM 2.1 base plus", "sam2", _SAM2),

@@ -67,8 +67,8 @@ class TestShipped:
 
     IDS = tuple(entry.id for entry in catalogue.catalogue().values() if entry.shipped)
 
-    def test_are_those_of_the_compact_networks(self):
-        assert set(self.IDS) == {"ncct-unet", "dwi-unet"}
+    def test_are_those_of_the_small_networks(self):
+        assert set(self.IDS) == {"ncct-unet", "dwi-unet", "prompt-unet"}
 
     @pytest.mark.parametrize("id", IDS)
     def test_are_complete_small_and_of_the_right_network(self, store, id):

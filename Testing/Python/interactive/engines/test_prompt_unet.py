@@ -1,8 +1,13 @@
 """The engine `prompt-unet`: the turns, what is held, and the cube, with a network of three lines in place of ours."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from helpers import ROOT, dice
+from scipy import ndimage as ndi
 
 from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.interactive import Box, Lasso, Mask, Point, Scribble, Session
@@ -10,6 +15,7 @@ from StrokeSAMLib.interactive.engines.prompt_turns import answer_turns
 from StrokeSAMLib.interactive.engines.prompt_unet import PromptUNetEngine, load
 from StrokeSAMLib.interactive.prompt_maps import CUBE
 from StrokeSAMLib.interactive.volume_prompts import place_in_volume
+from StrokeSAMLib.phantom import head_ct
 
 IMAGE, LOOK, PREVIOUS, CLICKS = range(4)
 PLACE = 9
@@ -183,3 +189,31 @@ def test_weights_of_another_network_are_refused(tmp_path):
     (tmp_path / "w.safetensors").write_bytes(b"\x02\0\0\0\0\0\0\0{}")
     with pytest.raises(InputError, match=r"w\.safetensors: weights of another network: down.* is missing"):
         load("prompt-unet", tmp_path / "w.safetensors", "cpu", {})
+
+
+class TestIncludedWeights:
+    def test_a_box_and_three_clicks_segment_an_infarct(self):
+        head = head_ct(2)
+        image, truth = head.ncct, sitk.GetArrayFromImage(head.lesion) > 0
+        session, results = Session(image, "prompt-unet"), []
+        k = int(truth.sum((1, 2)).argmax())
+        rows, columns = np.nonzero(truth[k])
+        corners = ((columns.min(), rows.min(), k), (columns.max(), rows.max(), k))
+        session.add(Box(*(image.TransformIndexToPhysicalPoint(tuple(map(int, corner))) for corner in corners)))
+        for _ in range(4):
+            found = answer(session)
+            results.append(dice(found, truth))
+            wrong = found ^ truth
+            depth = ndi.distance_transform_edt(wrong, image.GetSpacing()[::-1])
+            place = np.unravel_index(depth.argmax(), depth.shape)
+            position = image.TransformIndexToPhysicalPoint(tuple(int(n) for n in place[::-1]))
+            session.add(Point(position, bool(truth[place])))
+        assert results[0] > 0.65 and results[-1] > 0.75 and results[-1] > results[0]
+
+    def test_needs_no_package(self):
+        code = (
+            "import sys; sys.modules |= dict.fromkeys(['torch', 'safetensors', 'platformdirs']);"
+            "from StrokeSAMLib.interactive.engines.registry import find_engine, load_engine;"
+            "assert find_engine('prompt-unet').readiness() == 'yes'; load_engine('prompt-unet')"
+        )
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
