@@ -11,11 +11,15 @@ def outline(mask: np.ndarray) -> np.ndarray:
     Returns:
         Float32 (n, 2, 2): (column, row) of both ends of each edge; pixel centres have whole numbers.
     """
-    padded = np.pad(mask, 1)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return np.zeros((0, 2, 2), np.float32)
+    corner = np.array([columns[0], rows[0]], np.float32)
+    padded = np.pad(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1)
     row, column = np.nonzero(padded[1:, 1:-1] != padded[:-1, 1:-1])
     horizontal = _edges(row, column, (1, 0))
     row, column = np.nonzero(padded[1:-1, 1:] != padded[1:-1, :-1])
-    return np.concatenate([horizontal, _edges(row, column, (0, 1))])
+    return np.concatenate([horizontal, _edges(row, column, (0, 1))]) + corner
 
 
 def _edges(row: np.ndarray, column: np.ndarray, along: tuple[int, int]) -> np.ndarray:
