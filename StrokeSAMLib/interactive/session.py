@@ -134,7 +134,7 @@ class Session:
 
     def slice_parts(self) -> dict[int, tuple[object, ...]]:
         """The objects that make up the mask of each slice; the mask is unchanged while they are the same objects."""
-        return {k: (prediction, *self._exclusions(k)) for k, prediction in self._state.predictions().items()}
+        return {k: (prediction, *self._state.exclusions(k)) for k, prediction in self._state.predictions().items()}
 
     def add(self, prompt: Prompt) -> int:
         """Add a prompt, and predict the mask of its slice.
@@ -176,11 +176,26 @@ class Session:
         prompts = {key: entry for key, entry in self._state.prompts.items() if key != number}
         self._update(prompts, {"do": "remove", "number": number})
 
+    def preview(self, prompt: Prompt, number: int | None = None) -> dict[int, np.ndarray]:
+        """The masks after `add`, or after `change` of prompt `number`, while the session stays as it is.
+
+        Returns:
+            The mask of each slice that would have one, bool (row, column).
+
+        Raises:
+            InputError: see `add`.
+            OptionError: see `change`.
+        """
+        if number is not None:
+            self._check_number(number)
+        key, action = (self._next_id, "add") if number is None else (number, "change")
+        prompts = {**self._state.prompts, key: self._place_prompt(prompt)}
+        state = self._prediction.with_prompts(self._state, prompts, {"do": action})
+        return {k: state.mask(k, self.stack.shape) for k in state.predictions()}
+
     def slice_mask(self, k: int) -> np.ndarray:
         """The mask of slice `k`, bool (row, column), without the pixels of negative masks and lassos."""
-        prediction = self._state.prompted.get(k) or self._state.tracked.get(k)
-        mask = np.zeros(self.stack.shape, bool) if prediction is None else prediction.mask(self.stack.shape)
-        return self._without_excluded(k, mask)
+        return self._state.mask(k, self.stack.shape)
 
     def mask(self) -> sitk.Image:
         """The segment: a UInt8 mask on the volume's grid."""
@@ -221,7 +236,7 @@ class Session:
             predictions[k] = prediction
             visited += 1
             if on_slice is not None:
-                on_slice(k, self._without_excluded(k, prediction.mask(shape)))
+                on_slice(k, state.without_excluded(k, prediction.mask(shape)))
             try:
                 monitor.step(min(visited / len(self.stack), 1.0), f"slice {k}")
             except Cancelled as stop:
@@ -295,16 +310,6 @@ class Session:
 
     def _update(self, prompts: Mapping[int, PlacedPrompt], action: Mapping[str, Any]) -> None:
         self._history.push(self._prediction.with_prompts(self._state, prompts, action))
-
-    def _without_excluded(self, k: int, mask: np.ndarray) -> np.ndarray:
-        """`mask` without the pixels of negative masks and lassos on slice `k`."""
-        for entry in self._exclusions(k):
-            mask = mask & ~entry.excluded[k]
-        return mask
-
-    def _exclusions(self, k: int) -> list[PlacedPrompt]:
-        """The prompts that say where the object is not on slice `k`."""
-        return [entry for entry in self._state.prompts.values() if k in entry.excluded]
 
 
 def _is_exclusion(prompt: Prompt) -> bool:

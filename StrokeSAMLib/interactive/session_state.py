@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from StrokeSAMLib.interactive.engines.base import Prediction, VolumeAnswer
 from StrokeSAMLib.interactive.slice_prompts import PlacedPrompt
 
@@ -40,6 +42,21 @@ class SessionState:
     def predictions(self) -> dict[int, Prediction]:
         """The prediction of each slice that has one."""
         return {**self.tracked, **self.prompted}
+
+    def mask(self, k: int, shape: tuple[int, int]) -> np.ndarray:
+        """The mask of slice `k`, bool (row, column) of `shape`, without the pixels of negative masks and lassos."""
+        prediction = self.prompted.get(k) or self.tracked.get(k)
+        return self.without_excluded(k, np.zeros(shape, bool) if prediction is None else prediction.mask(shape))
+
+    def without_excluded(self, k: int, mask: np.ndarray) -> np.ndarray:
+        """`mask` without the pixels of negative masks and lassos on slice `k`."""
+        for entry in self.exclusions(k):
+            mask = mask & ~entry.excluded[k]
+        return mask
+
+    def exclusions(self, k: int) -> list[PlacedPrompt]:
+        """The prompts that say where the object is not on slice `k`."""
+        return [entry for entry in self.prompts.values() if k in entry.excluded]
 
 
 class History:

@@ -6,7 +6,7 @@ import SimpleITK as sitk
 from bright import voxels
 from helpers import dice
 
-from StrokeSAMLib.core.errors import InputError
+from StrokeSAMLib.core.errors import InputError, OptionError
 from StrokeSAMLib.interactive import Box, Lasso, Mask, Point, Scribble, Session
 from StrokeSAMLib.interactive.record import read_document, replay, to_document, write_document
 
@@ -276,3 +276,32 @@ class TestRareVolumes:
         session.add(Box(at(22, 20, 4), at(37, 39, 4)))
         session.propagate()
         assert dice(voxels(session)[4], TRUTH[4]) > 0.7
+
+
+class TestPreview:
+    def test_a_preview_is_the_answer_of_the_action_and_changes_nothing(self, session, at):
+        session.add(Box(at(22, 20, 4), at(37, 39, 4)))
+        session.add(Point(at(30, 30, 4)))
+        session.undo()
+        before = session.actions(), session.slice_mask(4)
+        scribble = Scribble((at(36, 20, 3), at(36, 38, 3)), positive=False)
+        previewed = session.preview(scribble)
+        assert session.actions() == before[0] and session.can_redo
+        np.testing.assert_array_equal(session.slice_mask(4), before[1])
+        session.add(scribble)
+        assert previewed.keys() == set(session.slices())
+        assert all(np.array_equal(mask, session.slice_mask(k)) for k, mask in previewed.items())
+
+    def test_a_preview_of_a_moved_prompt(self, session, at):
+        number = session.add(Box(at(22, 20, 4), at(37, 39, 4)))
+        moved = Box(at(22, 20, 4), at(30, 39, 4))
+        previewed = session.preview(moved, number)
+        assert previewed[4].sum() < session.slice_mask(4).sum()
+        session.change(number, moved)
+        np.testing.assert_array_equal(previewed[4], session.slice_mask(4))
+
+    def test_a_preview_raises_what_the_action_raises(self, session, at):
+        with pytest.raises(InputError, match="outside the volume"):
+            session.preview(Point(at(-5, 0, 0)))
+        with pytest.raises(OptionError, match="no prompt 7"):
+            session.preview(Point(at(30, 30, 4)), 7)
