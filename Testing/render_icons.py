@@ -17,6 +17,7 @@ SIZES = {
     "StrokeSAM": (128, (16, 32, 48, 64)),
     "SegmentEditorEffect": (128, (16, 32, 48, 64)),
     "ToolBox": (32, ()),
+    "ToolLasso": (32, ()),
     "ToolPositive": (32, ()),
     "ToolNegative": (32, ()),
 }

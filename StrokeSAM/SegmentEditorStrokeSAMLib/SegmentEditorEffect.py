@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 
 
 class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
-    """Turns boxes and points on slices into a segment in the volume."""
+    """Turns boxes, lassos, points and scribbles on slices into a segment in the volume."""
 
     def __init__(self, scriptedEffect: Any):
         scriptedEffect.name = "StrokeSAM"  # not translated, because modules find effects by this name
@@ -42,11 +42,11 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
     def helpText(self) -> str:
         # Slicer folds everything after the first line break.
         return "<html>" + _(
-            "Boxes and points on slices become a segment in the volume.<br>"
-            "Drag a box around the lesion on any slice, or click points inside and outside it. Propagate through the "
-            "volume, then correct on any slice.<ul>"
-            "<li>Keys in a slice view: <b>X</b> box, <b>P</b> point inside, <b>N</b> point outside, <b>D</b> delete "
-            "the selected prompt, <b>Enter</b> propagate, <b>Esc</b> cancel.</li>"
+            "Boxes, outlines, points and lines on slices become a segment in the volume.<br>"
+            "Drag a box or draw an outline around the lesion on any slice, or click points and draw lines inside and "
+            "outside it. Propagate through the volume, then correct on any slice.<ul>"
+            "<li>Keys in a slice view: <b>X</b> box, <b>L</b> lasso, <b>P</b> point or line inside, <b>N</b> point or "
+            "line outside, <b>D</b> delete the selected prompt, <b>Enter</b> propagate, <b>Esc</b> cancel.</li>"
             "<li><b>Drag</b> a prompt to move it.</li></ul>"
             "The preview is an outline; propagation writes it into the segment. For research; not a medical device."
         )

@@ -32,8 +32,9 @@ class Polling:
 
     def wake(self) -> None:
         """Start polling, because the panel has given work to its worker."""
-        self._awake = True
-        self._timer.start()
+        if not self._awake:  # a mouse that moves all the time would restart the timer before its timeout
+            self._awake = True
+            self._timer.start()
 
     def end(self) -> None:
         """Stop polling for good, because the panel is being removed."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import qt
 
 _SIZES = (16, 32, 48, 64)
-TOOL_ICONS = {"box": "ToolBox", "positive": "ToolPositive", "negative": "ToolNegative"}
+TOOL_ICONS = {"box": "ToolBox", "lasso": "ToolLasso", "positive": "ToolPositive", "negative": "ToolNegative"}
 
 
 def iconFolder() -> Path:

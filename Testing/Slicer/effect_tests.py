@@ -107,6 +107,61 @@ class EffectTests(SlicerCase):
         kept = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, neighbour, volumeNode)
         np.testing.assert_array_equal(kept, half)
 
+    def test_a_lasso_and_scribbles_are_drawn_and_saved_with_the_segment(self):
+        volumeNode = self.makeVolume()
+        segmentationNode = self.openEffect(volumeNode)
+        k, j, i = MIDDLE
+        widget = self.view("Red", self.rasOf(volumeNode, (i, j, k)))
+
+        def place(column, row):
+            return self.xyOf(widget, self.rasOf(volumeNode, (i + column, j + row, k)))
+
+        for key, line in (
+            ("l", [(-20, -18), (20, -18), (20, 18), (-20, 18)]),
+            ("p", [(-6, 0), (6, 0)]),
+            ("n", [(10, -8), (10, 8)]),
+        ):
+            self.pressKey(widget, key)
+            self.trace(widget, [place(*voxel) for voxel in line])
+        self.idle()
+        kinds = [type(prompt).__name__ for prompt in self.prompts.prompts.values()]
+        self.assertEqual(kinds, ["Lasso", "Scribble", "Scribble"])
+        self.prompts.propagate()
+        self.idle()
+        lesion = self.written(segmentationNode, volumeNode)
+        self.assertTrue(lesion[k, j, i - 6 : i + 7].all())
+        self.assertFalse(lesion[k, j - 8 : j + 9, i + 10].any())
+        self.editor.setActiveEffectByName("")
+        self.editor.setActiveEffectByName("StrokeSAM")
+        self.adoptEditor()
+        self.idle()
+        self.assertEqual([type(prompt).__name__ for prompt in self.prompts.prompts.values()], kinds)
+
+    def test_the_outline_follows_a_prompt_that_is_dragged(self):
+        volumeNode = self.makeVolume()
+        self.openEffect(volumeNode)
+        widget = self.drawBox(volumeNode)
+        self.idle()
+        k, j, i = MIDDLE
+        before = self.prompts.sessionView.outlines[k]
+        corners = [self.xyOf(widget, self.rasOf(volumeNode, (i + column, j + 18, k))) for column in (20, 14, 8, 4)]
+        interactor = widget.sliceView().interactor()
+        interactor.SetEventPosition(*corners[0])
+        interactor.LeftButtonPressEvent()
+        for corner in corners[1:]:
+            interactor.SetEventPosition(*corner)
+            interactor.MouseMoveEvent()
+            longest = waitFor(lambda: k in self.prompts.live and not self.prompts.busy)
+        live = self.prompts.live[k]
+        self.assertNotEqual(live.shape, before.shape)
+        print(f"longest time without handling events while dragging: {longest * 1000:.0f} ms")
+        interactor.LeftButtonReleaseEvent()
+        self.idle()
+        np.testing.assert_array_equal(self.prompts.sessionView.outlines[k], live)
+        self.prompts.undo()
+        self.idle()
+        np.testing.assert_array_equal(self.prompts.sessionView.outlines[k], before)
+
     def test_another_segment_selected_while_it_is_active(self):
         volumeNode = self.makeVolume()
         segmentationNode = self.openEffect(volumeNode)

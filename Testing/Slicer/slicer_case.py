@@ -1,5 +1,6 @@
 """The base of the tests inside Slicer: a phantom, the effect, views, mouse and keys."""
 
+import itertools
 import time
 import unittest
 
@@ -204,6 +205,17 @@ class SlicerCase(unittest.TestCase):
 
     def drag(self, widget, first, second):
         slicer.util.clickAndDrag(widget, start=first, end=second, steps=10)
+
+    def trace(self, widget, places):
+        """Drag through these places (XY), with many steps between them."""
+        interactor = widget.sliceView().interactor()
+        interactor.SetEventPosition(*places[0])
+        interactor.LeftButtonPressEvent()
+        for start, end in itertools.pairwise(places):
+            for part in np.linspace(0, 1, 10)[1:]:
+                interactor.SetEventPosition(*(round(a + part * (b - a)) for a, b in zip(start, end, strict=True)))
+                interactor.MouseMoveEvent()
+        interactor.LeftButtonReleaseEvent()
 
     def drawBox(self, volumeNode, viewName="Red"):
         k, j, i = MIDDLE

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from StrokeSAMLib.interactive.engines.base import AnyEngine
 
 
+# Kinds of prompts; see `prompts.KINDS`.
+_BOXES = frozenset({"box", "mask"})
+_POINTS = _BOXES | {"point"}
+_LINES = _POINTS | {"scribble", "lasso"}
+
+
 @dataclass(frozen=True)
 class EngineEntry:
     """An engine in the registry.
@@ -29,7 +35,7 @@ class EngineEntry:
             `Options` where the engine has options.
         packages: Python packages that the engine imports.
         weights: true if the engine needs a checkpoint: by default the one with its id in the store.
-        points: true if the engine takes points; every engine takes boxes.
+        accepts: kinds of prompts that the engine takes; the same as its `Engine.accepts`, known before it is loaded.
         revision: rises when the same prompts give another segment, so that a record of an earlier one is not replayed.
     """
 
@@ -38,7 +44,7 @@ class EngineEntry:
     module: str
     packages: tuple[str, ...] = ()
     weights: bool = True
-    points: bool = True
+    accepts: frozenset[str] = _POINTS
     revision: int = 1
 
     def missing_packages(self) -> list[str]:
@@ -98,18 +104,20 @@ class EngineEntry:
 _SAM2 = ("torch", "sam2")
 _SAM = ("torch", "segment_anything")
 ENGINES: tuple[EngineEntry, ...] = (
-    EngineEntry("random-walker", "Random walker (no weights)", "random_walker", weights=False, revision=2),
-    EngineEntry("prompt-unet", "Small 3-D network (weights included)", "prompt_unet"),
+    EngineEntry(
+        "random-walker", "Random walker (no weights)", "random_walker", weights=False, accepts=_LINES, revision=2
+    ),
+    EngineEntry("prompt-unet", "Small 3-D network (weights included)", "prompt_unet", accepts=_LINES),
     EngineEntry("sam2.1-tiny", "SAM 2.1 tiny", "sam2", _SAM2),
     EngineEntry("sam2.1-small", "SAM 2.1 small", "sam2", _SAM2),
     EngineEntry("sam2.1-base-plus", "SAM 2.1 base plus", "sam2", _SAM2),
     EngineEntry("sam2.1-large", "SAM 2.1 large", "sam2", _SAM2),
     EngineEntry("medsam2", "MedSAM2", "sam2", _SAM2),
     EngineEntry("sam-vit-b", "SAM ViT-B", "sam", _SAM),
-    EngineEntry("medsam", "MedSAM", "sam", _SAM, points=False),
+    EngineEntry("medsam", "MedSAM", "sam", _SAM, accepts=_BOXES),
     EngineEntry("sam-med2d", "SAM-Med2D", "sam", _SAM),
-    EngineEntry("lite-medsam", "LiteMedSAM", "lite_medsam", _SAM, points=False),
-    EngineEntry("swift-medsam", "SwiftMedSAM", "lite_medsam", _SAM, points=False),
+    EngineEntry("lite-medsam", "LiteMedSAM", "lite_medsam", _SAM, accepts=_BOXES),
+    EngineEntry("swift-medsam", "SwiftMedSAM", "lite_medsam", _SAM, accepts=_BOXES),
 )
 
 

@@ -80,6 +80,7 @@ class ActiveEffect:
         # Letters that neither the slice views nor the Segment Editor use.
         self._keys: dict[str, Callable[[], None]] = {
             "x": lambda: self._parameters.setTool("box"),
+            "l": lambda: self._parameters.setTool("lasso"),
             "p": lambda: self._parameters.setTool("positive"),
             "n": lambda: self._parameters.setTool("negative"),
             "d": editor.delete,
@@ -153,6 +154,8 @@ class ActiveEffect:
         elif eventId == _EVENTS.MouseMoveEvent:
             self._pointer.move(xy)
             self.draw(viewWidget)
+            if self.editor.busy:
+                self._polling.wake()
         elif eventId == _EVENTS.LeftButtonReleaseEvent:
             self._pointer.release(xy)
             self._updateAvoided()

@@ -12,10 +12,12 @@ from StrokeSAMLib.interactive.engines.registry import ENGINES, EngineEntry
 from StrokeSAMLib.ui.resources import TOOL_ICONS, icon
 from StrokeSAMLib.ui.translation import trLibrary
 
+# Id, text, tip and the kind of prompt that the engine must take.
 _TOOLS = (
-    ("box", _("Box"), _("Drag a box around the object (key X in a slice view)")),
-    ("positive", _("Inside"), _("Click a point inside the object (key P in a slice view)")),
-    ("negative", _("Outside"), _("Click a point outside the object (key N in a slice view)")),
+    ("box", _("Box"), _("Drag a box around the object (key X in a slice view)."), "box"),
+    ("lasso", _("Lasso"), _("Draw an outline around the object (key L in a slice view)."), "lasso"),
+    ("positive", _("Inside"), _("Click a point inside the object (key P in a slice view)."), "point"),
+    ("negative", _("Outside"), _("Click a point outside the object (key N in a slice view)."), "point"),
 )
 _DIRECTIONS = (("down", _("Down")), ("both", _("Both")), ("up", _("Up")))
 
@@ -72,10 +74,14 @@ class EffectPanel:
         self._filling = True
         self._engine.setCurrentIndex(ENGINES.index(engine))
         self._filling = False
-        for id, _text, tip in _TOOLS:
-            usable = engine.points or id == "box"
+        for id, _text, tip, kind in _TOOLS:
+            usable = kind in engine.accepts
+            if kind == "point" and "scribble" in engine.accepts:
+                tip = f"{tip} {_('Drag to draw a line.')}"
             self._tools[id].setEnabled(usable)
-            self._tools[id].setToolTip(tip if usable else _("{engine} takes boxes only").format(engine=engine.title))
+            self._tools[id].setToolTip(
+                tip if usable else _("{engine} cannot use this tool.").format(engine=engine.title)
+            )
         self._status.setText(status)
         self._status.setVisible(bool(status))
         self._weights.setText(weightsText)
@@ -152,7 +158,7 @@ class EffectPanel:
     def _toolRow(self) -> Any:
         row, group = qt.QHBoxLayout(), qt.QButtonGroup(self.widget)
         self._tools = {}
-        for id, text, tip in _TOOLS:
+        for id, text, tip, _kind in _TOOLS:
             button = qt.QToolButton()
             button.setText(text)
             button.setToolTip(tip)

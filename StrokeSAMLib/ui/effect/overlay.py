@@ -1,4 +1,4 @@
-"""The effect's drawing in one slice view with VTK, without Qt: prompts, the preview, and the box under the mouse."""
+"""The effect's drawing in one slice view with VTK, without Qt: prompts, the preview, and what the mouse is drawing."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import slicer
 import vtk
 
 from StrokeSAMLib.ui.effect.pointer import Pointer
-from StrokeSAMLib.ui.effect.slice_view import SliceView
+from StrokeSAMLib.ui.effect.slice_view import SliceView, edgesOf
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from StrokeSAMLib.interactive.prompts import Point
+    from StrokeSAMLib.interactive.prompts import Point, Prompt
     from StrokeSAMLib.ui.effect.prompt_editor import PromptEditor, Target
 
 # Colours that people with red-green colour blindness can distinguish (Okabe and Ito 2008); the shapes differ, too.
@@ -52,7 +52,7 @@ class Overlay:
         return self.sliceNode.GetScreenScaleFactor()
 
     def update(self, editor: PromptEditor, pointer: Pointer) -> None:
-        """Draw the prompts, the preview and the box under the mouse that lie in this view's plane."""
+        """Draw the prompts, the preview and what the mouse is drawing, as far as they lie in this view's plane."""
         edges = self._edges(editor, pointer, SliceView(self.sliceNode))
         self._lines["preview"].setColour(_previewColour(editor.target))
         for name, lines in self._lines.items():
@@ -70,18 +70,23 @@ class Overlay:
             if outline is not None and len(outline):
                 edgesByName["preview"] = [view.edgesInView(outline, sessionView.affine, k)]
         for number, prompt in editor.prompts.items():
-            places = view.promptCorners(prompt, None if sessionView is None else sessionView.affine)
-            if places is not None:
-                name, edges = (
-                    ("box", _closed(places))
-                    if len(places) > 1
-                    else (_sign(prompt), _cross(prompt, places[0], _ARM * self._scale))
-                )
-                edgesByName.setdefault("selected" if number == editor.selected else name, []).append(edges)
-        if pointer.band is not None and pointer.sliceNode is self.sliceNode:
+            edges = self._promptEdges(prompt, view, None if sessionView is None else sessionView.affine)
+            if len(edges):
+                name = "selected" if number == editor.selected else _colourName(prompt)
+                edgesByName.setdefault(name, []).append(edges)
+        if pointer.sliceNode is self.sliceNode and pointer.band is not None:
             (x0, y0), (x1, y1) = pointer.band
-            edgesByName["band"] = [_closed(np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]))]
+            edgesByName["band"] = [edgesOf(np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]), closed=True)]
+        if pointer.sliceNode is self.sliceNode and len(pointer.line):
+            edgesByName.setdefault(pointer.tool if pointer.tool in _COLOURS else "band", []).append(pointer.line)
         return edgesByName
+
+    def _promptEdges(self, prompt: Prompt, view: SliceView, stack: np.ndarray | None) -> np.ndarray:
+        """Edges (n, 2, 2) in XY; none if the prompt is not drawn."""
+        places = view.promptCorners(prompt, stack)
+        if places is not None and len(places) == 1:
+            return _cross(prompt, places[0], _ARM * self._scale)
+        return view.promptEdges(prompt, stack)
 
 
 class _Lines:
@@ -125,8 +130,13 @@ class _Lines:
         self._data.Modified()
 
 
-def _sign(point: Point) -> str:
-    return "positive" if point.positive else "negative"
+def _colourName(prompt: Prompt) -> str:
+    """The name of a prompt's colour: that of boxes for what goes around the object, else that of its sign."""
+    from StrokeSAMLib.interactive import Box, Lasso
+
+    if isinstance(prompt, Box) or (isinstance(prompt, Lasso) and prompt.positive):
+        return "box"
+    return "positive" if prompt.positive else "negative"
 
 
 def _previewColour(target: Target | None) -> tuple[float, float, float]:
@@ -149,11 +159,4 @@ def _cross(point: Point, place: np.ndarray, arm: float) -> np.ndarray:
 
     arms = [[(-1, 0), (1, 0)]] + ([[(0, -1), (0, 1)]] if point.positive else [])
     tips = np.array([(2, 0), (0, 2), (-2, 0), (0, -2)], float)
-    return place + arm * np.concatenate([np.array(arms, float), _closed(tips) * 0.9])
-
-
-def _closed(corners: np.ndarray) -> np.ndarray:
-    """The sides of a polygon (n, 2) as edges (n, 2, 2)."""
-    import numpy as np
-
-    return np.stack([corners, np.roll(corners, -1, axis=0)], axis=1)
+    return place + arm * np.concatenate([np.array(arms, float), edgesOf(tips, closed=True) * 0.9])

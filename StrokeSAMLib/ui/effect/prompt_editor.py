@@ -11,7 +11,7 @@ import slicer
 
 from StrokeSAMLib.core.errors import InputError, StrokeSAMError
 from StrokeSAMLib.core.jobs import Worker
-from StrokeSAMLib.interactive.engines.registry import ENGINES
+from StrokeSAMLib.interactive.engines.registry import ENGINES, find_engine
 from StrokeSAMLib.mrml.contribution import Contribution
 from StrokeSAMLib.mrml.coverage import checkCovered
 from StrokeSAMLib.mrml.interactive import savedSession, saveSession, segmentImage
@@ -104,7 +104,7 @@ class PromptEditor:
 
     @property
     def live(self) -> Mapping[int, Any]:
-        """Outlines from a running propagation, by slice."""
+        """Outlines from a running propagation, or of the answer to a prompt that is being dragged, by slice."""
         return self._runner.live
 
     @property
@@ -121,6 +121,11 @@ class PromptEditor:
     def engine(self) -> EngineChoice:
         """The engine for new sessions."""
         return self._engine
+
+    @property
+    def accepts(self) -> frozenset[str]:
+        """The kinds of prompts that the engine takes; see `prompts.KINDS`."""
+        return find_engine(self._engine.id).accepts
 
     def setTarget(self, target: Target | None) -> None:
         """Edit another segment, or none. Running work is cancelled, and the segment's saved prompts are shown."""
@@ -165,13 +170,25 @@ class PromptEditor:
     def add(self, prompt: Prompt, plane: Plane) -> None:
         """Add a prompt that was drawn in a view with this plane (normal and direction to the right, LPS)."""
         normal, right = plane
-        self._run(
-            _("Segmenting"), lambda session, monitor: session.session.add(prompt), {"normal": normal, "right": right}
-        )
+        self._run(_("Segmenting"), lambda session, monitor: session.add(prompt), {"normal": normal, "right": right})
 
     def change(self, number: int, prompt: Prompt) -> None:
         """Replace prompt `number`, because it was moved."""
-        self._run(_("Segmenting"), lambda session, monitor: session.session.change(number, prompt))
+        self._run(_("Segmenting"), lambda session, monitor: session.change(number, prompt))
+
+    def preview(self, prompt: Prompt, number: int | None = None) -> None:
+        """Show in `live` the answer to a prompt that is being dragged, if the open session's engine answers in 3-D.
+
+        Args:
+            prompt: the prompt.
+            number: the number of the prompt that it replaces; None for a new one.
+        """
+        if self.sessionView is not None and self.sessionView.answersIn3d:
+            self._runner.preview(prompt, number)
+
+    def endPreview(self) -> None:
+        """Show the present state again, because a drag ended without a change."""
+        self._runner.endPreview()
 
     def delete(self, number: int | None = None) -> None:
         """Delete prompt `number`, or the selected one."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.core.monitor import Monitor
+from StrokeSAMLib.ui.effect.clipped_line import clippedLine
 from StrokeSAMLib.ui.messages import replaceCommands
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class SessionView:
         notes: notes for the user.
         device: the device on which the engine computes.
         memory: memory of the session when all slices are visited, bytes.
+        answersIn3d: whether the engine answers in 3-D, so that it can answer while a prompt is dragged.
     """
 
     prompts: Mapping[int, Prompt]
@@ -85,6 +87,7 @@ class SessionView:
     notes: tuple[str, ...]
     device: str
     memory: int
+    answersIn3d: bool
 
 
 class Engines:
@@ -151,6 +154,10 @@ class SessionHolder:
         """A copy of the session's state; None before it is open."""
         return None if self._session is None else self._session.view()
 
+    def preview(self, prompt: Prompt, number: int | None) -> dict[int, np.ndarray]:
+        """See `PromptSession.preview`; nothing before the session is open."""
+        return {} if self._session is None else self._session.preview(prompt, number)
+
     def encodeAhead(self, monitor: Monitor) -> None:
         """Start to encode the slices around the first prompt in the background."""
         if self._session is not None and not self._closed:
@@ -183,6 +190,7 @@ class PromptSession:
 
     def view(self) -> SessionView:
         """A copy of the session's current state."""
+        from StrokeSAMLib.interactive.engines.base import VolumeEngine
         from StrokeSAMLib.interactive.record import to_document
 
         session = self.session
@@ -198,7 +206,30 @@ class PromptSession:
             notes=session.notes,
             device=str(session.encodings.engine.device),
             memory=session.encodings.memory_needed(),
+            answersIn3d=isinstance(session.encodings.engine, VolumeEngine),
         )
+
+    def add(self, prompt: Prompt) -> int:
+        """Add a prompt as `Session.add` does; a line that leaves the volume is clipped."""
+        return self.session.add(clippedLine(prompt, self.session.stack))
+
+    def change(self, number: int, prompt: Prompt) -> None:
+        """Replace a prompt as `Session.change` does; a line that leaves the volume is clipped."""
+        self.session.change(number, clippedLine(prompt, self.session.stack))
+
+    def preview(self, prompt: Prompt, number: int | None) -> dict[int, np.ndarray]:
+        """The outlines after `add`, or after `change` of prompt `number`, while the session stays as it is.
+
+        Returns:
+            By slice, also for slices that would lose their outline; see `SessionView.outlines`.
+        """
+        import numpy as np
+
+        from StrokeSAMLib.interactive.outline import outline
+
+        masks = self.session.preview(clippedLine(prompt, self.session.stack), number)
+        none = dict.fromkeys(self.session.slices(), np.zeros((0, 2, 2), np.float32))
+        return {**none, **{k: outline(mask) for k, mask in masks.items()}}
 
     def propagate(self, plan: Mapping[str, Any], monitor: Monitor, onSlice: Callable[[int, np.ndarray], None]) -> int:
         """Propagate as `Session.propagate` does.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from StrokeSAMLib.core.jobs import Job, Worker
 from StrokeSAMLib.core.monitor import Monitor
@@ -18,6 +18,9 @@ from StrokeSAMLib.ui.effect.prompt_session import (
 from StrokeSAMLib.ui.messages import errorMessage
 from StrokeSAMLib.ui.translation import tr as _
 
+if TYPE_CHECKING:
+    from StrokeSAMLib.interactive.prompts import Prompt
+
 Action = Callable[[PromptSession, Monitor], Any]
 
 
@@ -28,7 +31,7 @@ class SessionRunner:
 
     Attributes:
         sessionView: the session's state for drawing; None before the session is open.
-        live: outlines from a running propagation, by slice.
+        live: outlines from a running propagation, or of the answer to a prompt that is being dragged, by slice.
         running: text that describes the running action; "" if there is none.
         closed: whether `close` was called.
     """
@@ -56,6 +59,8 @@ class SessionRunner:
         self._onEnd = onEnd
         self._onFailure = onFailure
         self._jobCount = 0
+        self._isPreviewing, self._previewCount = False, 0
+        self._newest: tuple[Prompt, int | None] | None = None
         self._drawnCount = 0
         self.sessionView: SessionView | None = None
         self.live: dict[int, Any] = {}
@@ -104,11 +109,52 @@ class SessionRunner:
                 self._view.showMessage(_("Cancelled."))
                 self._refresh()
 
-        self.running = text
+        self.running, self._newest = text, None
         self._jobCount += 1
         self._view.showMessage("")
         self._worker.submit(Job(work, finished, failed, cancelled, self._view.showProgress))
         self._view.showState()
+
+    def preview(self, prompt: Prompt, number: int | None) -> None:
+        """Show in `live` the answer that this prompt, which is being dragged, would give.
+
+        While one is computed, only the newest of further prompts waits; actions on the session come first.
+
+        Args:
+            prompt: the prompt.
+            number: the number of the prompt that it replaces; None for a new one.
+        """
+        self._newest = None if self.running else (prompt, number)
+        if not self._isPreviewing:
+            self._previewNewest()
+
+    def endPreview(self) -> None:
+        """Show the session's own state again, because the drag ended without a change."""
+        self._newest = None
+        if not self.running and (self._isPreviewing or self.live):
+            self._previewCount += 1
+            self._showLive({})
+
+    def _previewNewest(self) -> None:
+        if self._newest is None or self.closed:
+            return
+        (prompt, number), self._newest = self._newest, None
+        self._isPreviewing, count = True, self._previewCount
+
+        def finished(outlines: dict[int, Any]) -> None:
+            self._isPreviewing = False
+            if not self.closed and count == self._previewCount:
+                self._showLive(outlines)
+            self._previewNewest()
+
+        def unavailable(error: BaseException | None = None) -> None:  # the release shows the error
+            self._isPreviewing = False
+            self._previewNewest()
+
+        def work(monitor: Monitor) -> dict[int, Any]:
+            return self._holder.preview(prompt, number)
+
+        self._worker.submit(Job(work, finished, unavailable, unavailable))
 
     def onSlice(self, k: int, edges: Any) -> None:
         """Add the outline of a slice from a running propagation. Called on the worker."""
@@ -119,6 +165,10 @@ class SessionRunner:
         if self._drawnCount != len(self.live):
             self._drawnCount = len(self.live)
             self._view.showState()
+
+    def _showLive(self, outlines: dict[int, Any]) -> None:
+        self.live, self._drawnCount = outlines, len(outlines)
+        self._view.showState()
 
     def _addLive(self, k: int, edges: Any) -> None:
         if not self.closed:

@@ -11,7 +11,7 @@ from StrokeSAMLib.mrml.space import Position, lpsMatrix, viewPlane
 if TYPE_CHECKING:
     import numpy as np
 
-    from StrokeSAMLib.interactive.prompts import Box, Point, Prompt
+    from StrokeSAMLib.interactive.prompts import Box, Lasso, Point, Prompt, Scribble
 
 # A prompt is drawn if its distance from the plane is at most half the slice thickness, and always within this, mm.
 _NEAR_MM = 0.5
@@ -45,12 +45,6 @@ class SliceView:
         """Project positions (…, 3) along the normal onto the view: XY (…, 2)."""
         return positions @ self._fromLps[:2, :3].T + self._fromLps[:2, 3]
 
-    def distance(self, position: Any) -> float:
-        """The distance of a position from the plane, mm."""
-        import numpy as np
-
-        return float(abs((np.asarray(position) - self._toLps[:3, 3]) @ self._normal))
-
     def sliceIndex(self, affine: np.ndarray, count: int) -> int | None:
         """The index of the stack's slice that the view shows.
 
@@ -77,9 +71,28 @@ class SliceView:
         index = np.concatenate([edges, np.full((*edges.shape[:2], 1), float(k))], axis=-1)
         return self.xyOf(index @ affine[:3, :3].T + affine[:3, 3])
 
-    def isNear(self, position: Any, thickness: float) -> bool:
-        """Whether a position lies in a slice of this `thickness`, mm, around the plane."""
-        return self.distance(position) <= max(thickness / 2, _NEAR_MM)
+    def isNear(self, positions: Any, thickness: float) -> Any:
+        """Whether a position, or each of positions (n, 3), lies in a slice of `thickness` mm around the plane."""
+        import numpy as np
+
+        distance = abs((np.asarray(positions) - self._toLps[:3, 3]) @ self._normal)
+        return distance <= max(thickness / 2, _NEAR_MM)
+
+    def promptEdges(self, prompt: Prompt, stack: np.ndarray | None) -> np.ndarray:
+        """The edges of a box, scribble or lasso in the view: XY (n, 2, 2); none for another prompt or plane.
+
+        Args:
+            prompt: the prompt.
+            stack: see `promptCorners`.
+        """
+        import numpy as np
+
+        from StrokeSAMLib.interactive import Box, Lasso, Scribble
+
+        if isinstance(prompt, Scribble | Lasso):
+            return self._lineEdges(prompt, _thickness(stack))
+        corners = self.promptCorners(prompt, stack) if isinstance(prompt, Box) else None
+        return np.zeros((0, 2, 2)) if corners is None else edgesOf(corners, closed=True)
 
     def promptCorners(self, prompt: Prompt, stack: np.ndarray | None) -> np.ndarray | None:
         """The places in the view at which a prompt is drawn.
@@ -91,16 +104,26 @@ class SliceView:
         Returns:
             XY (1, 2) of a point, or XY (4, 2) of a box's corners in order around it; None if the prompt is not drawn.
         """
-        import numpy as np
-
         from StrokeSAMLib.interactive import Box, Point
 
-        thickness = 1.0 if stack is None else float(np.linalg.norm(stack[:3, 2]))
+        thickness = _thickness(stack)
         if isinstance(prompt, Point):
             return self._pointPlace(prompt, thickness)
         if isinstance(prompt, Box):
             return self._boxCorners(prompt, viewAxes(self.plane) if stack is None else stackAxes(stack), thickness)
         return None  # a mask prompt is visible as the preview
+
+    def _lineEdges(self, line: Scribble | Lasso, thickness: float) -> np.ndarray:
+        import numpy as np
+
+        from StrokeSAMLib.interactive import Lasso
+
+        points = np.asarray(line.points)
+        closed = isinstance(line, Lasso)
+        isNear = edgesOf(self.isNear(points, thickness), closed).all(axis=1)
+        # Of a lasso in another plane only a stub would be near.
+        isShown = isNear & isNear.all() if closed else isNear
+        return edgesOf(self.xyOf(points), closed)[isShown]
 
     def _pointPlace(self, point: Point, thickness: float) -> np.ndarray | None:
         import numpy as np
@@ -119,6 +142,21 @@ class SliceView:
         sides = [((second - first) @ axes[:, n]) * axes[:, n] for n in range(2)]
         start = first + ((middle - first) @ normal) * normal
         return self.xyOf(np.stack([start, start + sides[0], start + sides[0] + sides[1], start + sides[1]]))
+
+
+def edgesOf(places: np.ndarray, closed: bool) -> np.ndarray:
+    """The edges (n, 2, …) between successive places (n, …); if `closed`, also the one from the last to the first."""
+    import numpy as np
+
+    edges = np.stack([places, np.roll(places, -1, axis=0)], axis=1)
+    return edges if closed else edges[:-1]
+
+
+def _thickness(stack: np.ndarray | None) -> float:
+    """The distance of a stack's slices, mm; 1 mm without a stack."""
+    import numpy as np
+
+    return 1.0 if stack is None else float(np.linalg.norm(stack[:3, 2]))
 
 
 def viewAxes(plane: tuple[Position, Position]) -> np.ndarray:

@@ -78,11 +78,22 @@ def test_without_a_session_the_range_cannot_start_at_a_view(effect, host):
     assert host.parameter("SliceRange") == "all"
 
 
-def test_an_engine_for_boxes_alone_disables_the_points(effect, host):
-    host.setParameter("Engine", "lite-medsam")
-    assert [each.enabled for each in of_kind("QToolButton")] == [True, False, False]
+@pytest.mark.parametrize(("engine", "tools"), [("lite-medsam", ["Box"]), ("medsam2", ["Box", "Inside", "Outside"])])
+def test_tools_that_an_engine_cannot_use_are_disabled(effect, host, engine, tools):
+    host.setParameter("Engine", engine)
+    buttons = of_kind("QToolButton")
+    assert [each.text for each in buttons if each.enabled] == tools
+    assert all(each.enabled != each.toolTip.endswith("cannot use this tool.") for each in buttons)
     host.setParameter("Engine", "random-walker")
-    assert all(each.enabled for each in of_kind("QToolButton"))
+    assert [each.text for each in buttons if each.enabled] == ["Box", "Lasso", "Inside", "Outside"]
+
+
+def test_tooltips_name_the_keys_and_lines_only_if_the_engine_takes_them(effect, host):
+    buttons = of_kind("QToolButton")
+    assert [each.toolTip.split("(key ")[1][0] for each in buttons] == ["X", "L", "P", "N"]
+    assert [each.text for each in buttons if each.toolTip.endswith("Drag to draw a line.")] == ["Inside", "Outside"]
+    host.setParameter("Engine", "medsam2")
+    assert not any(each.toolTip.endswith("Drag to draw a line.") for each in buttons)
 
 
 def test_an_unknown_engine_falls_back_and_the_effect_can_be_left(effect, host, red, volume):

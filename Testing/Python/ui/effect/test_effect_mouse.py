@@ -4,10 +4,11 @@ import types
 
 import pytest
 from fake_qt import send
+from helpers import dice
 
 slicer = pytest.importorskip("slicer")
 
-from balls import MIDDLE, xy_of  # noqa: E402
+from balls import MIDDLE, ball, box_of, xy_of  # noqa: E402
 from effect_host import (  # noqa: E402
     EVENTS,
     cursor_file,
@@ -94,6 +95,40 @@ def test_keys_in_a_slice_view_choose_tools_delete_and_propagate(effect, host, re
     assert listed() == []
     assert press_key(effect, red, "x")
     assert cursor_file(red.cursor).endswith("ToolBox.png")
+
+
+def test_a_lasso_and_a_line_are_drawn_listed_and_written(effect, host, red, volume):
+    k, j, i = MIDDLE
+    corners = [(i - 10, j - 9), (i + 10, j - 9), (i + 10, j + 9), (i - 10, j + 9)]
+    places = [tuple(map(round, xy_of(red.node, world_of(volume, (*corner, k))))) for corner in corners]
+    press_key(effect, red, "l")
+    assert cursor_file(red.cursor).endswith("ToolLasso.png")
+    assert mouse_event(effect, red, EVENTS.LeftButtonPressEvent, places[0])
+    assert all(mouse_event(effect, red, EVENTS.MouseMoveEvent, place) for place in places[1:])
+    assert mouse_event(effect, red, EVENTS.LeftButtonReleaseEvent, places[-1])
+    finish()
+    press_key(effect, red, "p")
+    drag(effect, red, *(xy_of(red.node, world_of(volume, (i + d, j, k))) for d in (-3, 3)))
+    press_key(effect, red, "Return")
+    finish()
+    assert listed() == [f"Lasso around the object, slice {k}", f"Scribble inside, slice {k}"]
+    assert dice(written(host), ball()) > 0.8
+
+
+def test_the_outline_follows_a_prompt_that_is_dragged(effect, red, volume):
+    draw(effect, red, volume)
+    finish()
+    first, _ = (xy_of(red.node, corner) for corner in box_of(volume))
+    mouse_event(effect, red, EVENTS.LeftButtonPressEvent, first)
+    assert mouse_event(effect, red, EVENTS.MouseMoveEvent, (first[0] + 30, first[1]))
+    assert timer_runs()
+    finish()
+    editor = effect.promptEditor
+    live = editor.live[MIDDLE[0]]
+    assert live.shape != editor.sessionView.outlines[MIDDLE[0]].shape and len(listed()) == 1
+    mouse_event(effect, red, EVENTS.LeftButtonReleaseEvent, (first[0] + 30, first[1]))
+    finish()
+    assert editor.sessionView.outlines[MIDDLE[0]].shape == live.shape and not editor.live
 
 
 @pytest.mark.parametrize("key", ["b", "f", "g", "Delete", "Left", "z"])
