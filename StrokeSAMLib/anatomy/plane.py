@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    import SimpleITK as sitk
+import SimpleITK as sitk
 
 
 @dataclass(frozen=True)
@@ -50,3 +47,11 @@ class Plane:
         i, j, k = (slope[axis] * np.arange(size[axis]) for axis in range(3))
         distance = start + k[:, None, None] + j[None, :, None] + i[None, None, :]
         return distance.astype(np.float32)
+
+    def reflection(self) -> sitk.AffineTransform:
+        """The reflection in the plane: it maps a point (LPS, mm) to its mirror point."""
+        normal = np.asarray(self.normal)
+        transform = sitk.AffineTransform(3)
+        transform.SetMatrix((np.eye(3) - 2 * np.outer(normal, normal)).ravel().tolist())
+        transform.SetTranslation((2 * self.offset * normal).tolist())
+        return transform

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 
 from StrokeSAMLib.anatomy.adc import adc_from_signals, parenchyma, rises_with_dwi, to_micro_units
 from StrokeSAMLib.anatomy.brain_dwi import brain_mask
-from StrokeSAMLib.anatomy.mirror import find_plane
+from StrokeSAMLib.anatomy.midsagittal import find_plane
 from StrokeSAMLib.anatomy.plane import Plane
 from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.core.monitor import Monitor
@@ -80,10 +80,12 @@ class DiffusionScan:
         self._set_normal_values("adc" if "adc" in inputs else "b0")
 
     def midsagittal_plane(self) -> Plane:
-        """The mid-sagittal plane."""
+        """The mid-sagittal plane. A note is added where it is unsure."""
         # Bright voxels are capped, so that a lesion does not tilt the plane.
         capped = np.where(self.inside, np.clip(self.dwi_z + 5, 0, 5), 0).astype(np.float32)
-        return find_plane(image_like(capped, self.image), self.brain)
+        plane, notes = find_plane(image_like(capped, self.image), self.brain)
+        self.notes += notes
+        return plane
 
     def adc_like(self, reference: sitk.Image) -> sitk.Image:
         """The ADC on the grid of `reference`, Float32, 10⁻⁶ mm²/s."""

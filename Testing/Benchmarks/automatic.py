@@ -19,7 +19,7 @@ import SimpleITK as sitk
 from scipy import ndimage as ndi
 
 from StrokeSAMLib.anatomy.brain_ct import brain_mask as ct_brain
-from StrokeSAMLib.anatomy.mirror import find_plane
+from StrokeSAMLib.anatomy.midsagittal import find_plane
 from StrokeSAMLib.imaging.geometry import array_spacing, canonical, image_like, mask_like, shrink
 from StrokeSAMLib.imaging.morphology import erode, masked_gaussian, remove_small
 from StrokeSAMLib.lesion import segment
@@ -40,14 +40,10 @@ def plain_ncct(ncct: sitk.Image) -> sitk.Image:
     brain, spacing = ct_brain(work), array_spacing(work)
     hu, inside = sitk.GetArrayFromImage(work), sitk.GetArrayFromImage(brain) > 0
     structure = masked_gaussian(np.clip(hu, 0, 27), inside, 1.5, spacing) * inside
-    plane = find_plane(image_like(structure.astype(np.float32), work), brain)
-    normal = np.asarray(plane.normal)
-    mirror = sitk.AffineTransform(3)
-    mirror.SetMatrix((np.eye(3) - 2 * np.outer(normal, normal)).ravel().tolist())
-    mirror.SetTranslation((2 * plane.offset * normal).tolist())
+    plane, _ = find_plane(image_like(structure.astype(np.float32), work), brain)
     tissue = inside & (hu > 15) & (hu < 60)
     density = image_like(masked_gaussian(hu, tissue, 3.0, spacing).astype(np.float32), work)
-    mirrored = sitk.Resample(density, density, mirror, sitk.sitkLinear, 30.0)
+    mirrored = sitk.Resample(density, density, plane.reflection(), sitk.sitkLinear, 30.0)
     low = sitk.GetArrayFromImage(density) - sitk.GetArrayFromImage(mirrored) < -3
     lesion = remove_small(low & tissue & erode(inside, 4.0, spacing), 3000 / np.prod(spacing))
     return mask_like(image_like(lesion, work), ncct)

@@ -20,3 +20,11 @@ def test_distance_is_measured_in_patient_space_on_a_flipped_and_oblique_grid():
 
 def test_normal_points_to_the_patients_left():
     assert Plane.through(np.zeros(3), np.array([-1.0, 0.2, 0.0])).normal[0] > 0
+
+
+def test_the_reflection_negates_the_distance_of_a_point():
+    plane = Plane.through(np.array([4.0, 1.0, 2.0]), np.array([2.0, 0.5, -0.3]))
+    normal, point = np.asarray(plane.normal), np.array([30.0, -7.0, 12.0])
+    mirrored = np.asarray(plane.reflection().TransformPoint(point.tolist()))
+    assert normal @ mirrored - plane.offset == pytest.approx(plane.offset - normal @ point)
+    np.testing.assert_allclose(np.cross(mirrored - point, normal), 0, atol=1e-9)
