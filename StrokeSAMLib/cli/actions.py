@@ -31,6 +31,12 @@ class Outputs:
     probability: Path | None = None
     report: Path | None = None
     overview: Path | None = None
+    possible: Path | None = None
+
+    @property
+    def images(self) -> list[Path]:
+        """The files that are images on the scan's grid."""
+        return [path for path in (self.mask, self.probability, self.possible) if path is not None]
 
     def check(self, inputs: Mapping[str, Path]) -> None:
         """Refuse output paths that cannot be written to, before the work begins.
@@ -39,21 +45,19 @@ class Outputs:
             InputError: two equal paths, or an unusable path (see `check_output`).
         """
         input_files = _sources(inputs.values())
-        paths = [path for path in (self.mask, self.probability, self.report, self.overview) if path is not None]
+        documents = [path for path in (self.report, self.overview) if path is not None]
+        paths = [*self.images, *documents]
         if len({path.resolve() for path in paths}) < len(paths):
             raise InputError("two outputs have the same name")
-        check_image_output(self.mask, input_files)
-        if self.probability is not None:
-            check_image_output(self.probability, input_files)
-        for path in (self.report, self.overview):
-            if path is not None:
-                check_output(path, input_files)
+        for path in self.images:
+            check_image_output(path, input_files)
+        for path in documents:
+            check_output(path, input_files)
 
     def check_grid(self, image: sitk.Image, file: Path) -> None:
         """Refuse images in a format that cannot hold the grid of `image`, which was read from `file`."""
-        for path in (self.mask, self.probability):
-            if path is not None:
-                check_grid(image, path, file)
+        for path in self.images:
+            check_grid(image, path, file)
 
 
 def segment(
@@ -100,6 +104,8 @@ def write_outputs(result: LesionResult, outputs: Outputs, files: Mapping[str, Pa
 
     if outputs.probability is not None:
         write_image(result.score, outputs.probability, reference)
+    if outputs.possible is not None:
+        write_image(result.mask * 0 if result.possible is None else result.possible, outputs.possible, reference)
     if outputs.report is not None:
         write_report(report(result, files), outputs.report)
     if outputs.overview is not None:

@@ -27,6 +27,7 @@ def segment(
     t2w: Annotated[Path | None, typer.Option(help="T2-weighted MR of the prostate.")] = None,
     zones: Annotated[Path | None, typer.Option(help="The prostate's zones: 1 central, 2 peripheral.")] = None,
     probability: Annotated[Path | None, typer.Option(help="Write the score map, 0 to 1.")] = None,
+    possible: Annotated[Path | None, typer.Option(help="Write the mask of what may be a lesion.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write the report, JSON.")] = None,
     overview: Annotated[Path | None, typer.Option(help="Write the contact sheet, PNG.")] = None,
     weights: Annotated[Path | None, typer.Option(help="The method's checkpoint.")] = None,
@@ -39,7 +40,7 @@ def segment(
 
     inputs = {"ncct": ncct, "dwi": dwi, "adc": adc, "b0": b0, "t2w": t2w, "zones": zones}
     files = {key: path for key, path in inputs.items() if path is not None}
-    outputs = actions.Outputs(mask=output, probability=probability, report=report, overview=overview)
+    outputs = actions.Outputs(mask=output, probability=probability, report=report, overview=overview, possible=possible)
     common = {"weights": weights, "device": device}
     options = {name: str(value) for name, value in common.items() if value is not None} | parse_settings(settings)
     with monitoring() as monitor:

@@ -50,6 +50,11 @@ def voxel_volume_ml(image: sitk.Image) -> float:
     return float(abs(np.linalg.det(voxel_axes(image)))) / 1000
 
 
+def mask_volume_ml(mask: sitk.Image) -> float:
+    """The volume of the voxels of a mask that are not 0, ml."""
+    return int(np.count_nonzero(sitk.GetArrayViewFromImage(mask))) * voxel_volume_ml(mask)
+
+
 def image_like(array: np.ndarray, image: sitk.Image) -> sitk.Image:
     """An image of `array` (k, j, i) on the grid of `image`. A bool array becomes UInt8."""
     result = sitk.GetImageFromArray(array.astype(np.uint8) if array.dtype == bool else array)

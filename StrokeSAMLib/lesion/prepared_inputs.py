@@ -48,6 +48,7 @@ class PreparedInputs:
             brain=mask_like(result.brain, grid),
             score=resample_like(result.score, grid),
             images={name: resample_like(image, grid) for name, image in result.images.items()},
+            possible=result.possible and mask_like(result.possible, grid),
         )
 
     def _prepared(self, key: str, image: sitk.Image, is_labels: bool) -> sitk.Image:

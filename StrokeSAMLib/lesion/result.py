@@ -24,6 +24,7 @@ class LesionResult:
         options: every option of the method, defaults included, and the provenance of the result, such as its weights.
         warnings: lines for the user.
         images: the images that the report measures, by name (such as "ncct" or "adc"), all on the grid of the mask.
+        possible: what may be a lesion, outside of `mask`, UInt8, 0 or 1; None where the method does not tell.
     """
 
     mask: sitk.Image
@@ -34,6 +35,7 @@ class LesionResult:
     options: dict[str, Any]
     images: dict[str, sitk.Image]
     warnings: tuple[str, ...] = field(default=())
+    possible: sitk.Image | None = None
 
     def with_warnings(self, *lines: str) -> LesionResult:
         """The same result with more warnings, before the others."""
@@ -45,3 +47,11 @@ def no_lesion_warning(mask: sitk.Image) -> list[str]:
     import SimpleITK as sitk
 
     return [] if sitk.GetArrayViewFromImage(mask).any() else ["no lesion found"]
+
+
+def possible_warning(possible: sitk.Image) -> list[str]:
+    """A warning where there is what may be a lesion; otherwise an empty list."""
+    from StrokeSAMLib.imaging.geometry import mask_volume_ml
+
+    ml = mask_volume_ml(possible)
+    return [f"{ml:.1f} ml of possible lesion, not counted as lesion: look at it"] if ml else []

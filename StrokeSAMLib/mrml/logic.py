@@ -13,7 +13,8 @@ import slicer
 from StrokeSAMLib.core.errors import Cancelled, InputError, OptionError, StrokeSAMError
 from StrokeSAMLib.mrml.interactive import InteractiveSegment, savedSession
 from StrokeSAMLib.mrml.origin import setLesionVolume, sourceVolume
-from StrokeSAMLib.mrml.segments import SegmentWriter, newSegmentation, toSegmentationFrame
+from StrokeSAMLib.mrml.possible import writePossible
+from StrokeSAMLib.mrml.segments import SegmentWriter, labelmapForSegmentation, newSegmentation, toSegmentationFrame
 from StrokeSAMLib.mrml.space import viewPlane
 from StrokeSAMLib.mrml.tags import PROVENANCE, writeTag
 from StrokeSAMLib.mrml.terminology import INFARCT
@@ -111,7 +112,7 @@ class StrokeSAMLogic:
 
         Returns:
             The segmentation node. Its segment has a name, a colour, a terminology code, and the report in its tag
-            "StrokeSAM.Provenance". The volumes are not changed.
+            "StrokeSAM.Provenance". What may be a lesion has a segment of its own. The volumes are not changed.
 
         Raises:
             InputError: a volume cannot be used; the text names it.
@@ -170,7 +171,9 @@ class StrokeSAMLogic:
         segmentationNode: slicer.vtkMRMLSegmentationNode | None = None,
         segmentId: str | None = None,
     ) -> slicer.vtkMRMLSegmentationNode:
-        """Write a result as a segment. Call it on the main thread. Arguments as in `segmentLesion`.
+        """Write a result as a segment, and what may be a lesion as a second one. Call it on the main thread.
+
+        Arguments as in `segmentLesion`.
 
         Raises:
             Cancelled: the volume is no longer in the scene, because it was removed or the scene was closed.
@@ -194,6 +197,9 @@ class StrokeSAMLogic:
         segment = segmentationNode.GetSegmentation().GetSegment(segmentId)  # pyright: ignore[reportOptionalMemberAccess]
         writeTag(segment, PROVENANCE, self._provenance(request, result))
         setLesionVolume(segmentationNode, volumeNode)
+        if result.possible is not None:
+            possible = labelmapForSegmentation(patch_of(result.possible), volumeNode, segmentationNode)
+            writePossible(self.writer, possible, segmentationNode, volumeNode, segmentId)
         return segmentationNode
 
     def startInteractive(

@@ -24,12 +24,13 @@ class AxialView:
 
     Attributes:
         image: Float32.
-        lesion, brain: bool (k, j, i).
+        lesion, brain, possible: bool (k, j, i).
     """
 
     image: sitk.Image
     lesion: np.ndarray
     brain: np.ndarray
+    possible: np.ndarray
 
 
 def axial_view(result: LesionResult, key: str) -> AxialView:
@@ -39,15 +40,16 @@ def axial_view(result: LesionResult, key: str) -> AxialView:
     lesion keeps at least one voxel, however small it is.
     """
     image = canonical(sitk.Cast(result.images[key], sitk.sitkFloat32))
-    mask, brain_mask = canonical(result.mask), canonical(result.brain)
+    possible = result.mask * 0 if result.possible is None else result.possible
+    masks = [canonical(mask) for mask in (result.mask, result.brain, possible)]
     is_axial = np.allclose(image.GetDirection(), np.eye(3).ravel(), atol=1e-3)
     if not is_axial or image.GetSpacing()[2] < _THINNEST_MM:
         low = float(sitk.GetArrayViewFromImage(image).min())
         image = resample_like(image, _grid_around(image), outside=low)
-    lesion, brain = (sitk.GetArrayFromImage(mask_like(source, image)) > 0 for source in (mask, brain_mask))
-    if not same_grid(image, mask):
-        _restore_lost_components(lesion, image, mask)
-    return AxialView(image, lesion, brain)
+    views = [sitk.GetArrayFromImage(mask_like(mask, image)) > 0 for mask in masks]
+    if not same_grid(image, masks[0]):
+        _restore_lost_components(views[0], image, masks[0])
+    return AxialView(image, *views)
 
 
 def choose_slices(lesion: np.ndarray, brain: np.ndarray, count: int) -> list[int]:

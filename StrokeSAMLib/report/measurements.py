@@ -10,7 +10,7 @@ import scipy.ndimage as ndi
 import SimpleITK as sitk
 
 from StrokeSAMLib.anatomy.plane import Plane
-from StrokeSAMLib.imaging.geometry import voxel_volume_ml
+from StrokeSAMLib.imaging.geometry import mask_volume_ml, voxel_volume_ml
 from StrokeSAMLib.imaging.morphology import CONNECTIVITY_26, bounding_box
 from StrokeSAMLib.lesion.result import LesionResult
 
@@ -31,12 +31,12 @@ def measure(result: LesionResult) -> dict[str, Any]:
         - intensities: mean, sd (of the population), min and max inside the lesion, for each image of the result; None
           when empty.
         - brain_ml: volume of the brain mask.
+        - possible_ml: volume of what may be a lesion; None where the method does not tell.
     """
     mask = sitk.GetArrayViewFromImage(result.mask) > 0
     ml = voxel_volume_ml(result.mask)
     voxels = int(np.count_nonzero(mask))
     left_part = _left_part(mask, result.midsagittal, result.mask) if voxels else None
-    brain = sitk.GetArrayViewFromImage(result.brain)
     return {
         "volume_ml": voxels * ml,
         "voxels": voxels,
@@ -45,7 +45,8 @@ def measure(result: LesionResult) -> dict[str, Any]:
         "left_part": left_part,
         "bounding_box": _box_document(mask, result.mask) if voxels else None,
         "intensities": {name: _intensities(image, mask) if voxels else None for name, image in result.images.items()},
-        "brain_ml": int(np.count_nonzero(brain)) * ml,
+        "brain_ml": mask_volume_ml(result.brain),
+        "possible_ml": None if result.possible is None else mask_volume_ml(result.possible),
     }
 
 
@@ -55,12 +56,14 @@ def volume_text(volume_ml: float) -> str:
 
 
 def summary(measurements: Mapping[str, Any]) -> str:
-    """The result of `measure` in one line: volume, side, number of components."""
+    """The result of `measure` in one line: volume, side, number of components; the volume of possible lesion."""
+    possible_ml = measurements["possible_ml"]
+    possible = f"; possible lesion {volume_text(possible_ml)}" if possible_ml else ""
     if not measurements["components"]:
-        return "no lesion found"
+        return f"no lesion found{possible}"
     count = len(measurements["components"])
     volume = volume_text(measurements["volume_ml"])
-    return f"lesion {volume}, {measurements['side']}, {count} component{'s' if count > 1 else ''}"
+    return f"lesion {volume}, {measurements['side']}, {count} component{'s' if count > 1 else ''}{possible}"
 
 
 def _component_sizes(mask: np.ndarray) -> list[int]:

@@ -35,11 +35,15 @@ _HEADER, _FOOTER, _LINE = 46, 34, 18
 _SUPERSAMPLING = 4
 # A component with a smaller area on the picture (pixels) gets a ring of this radius, since an outline would hide it.
 _TINY_PIXELS, _RING_PIXELS = 30, 6.0
+# Pixels of a dash, and of the gap after it, in the outline of what may be a lesion.
+_DASH_PIXELS = 4
 _TO_PLAIN_SIGNS = str.maketrans(PLAIN_SIGNS)
 
 
 def overview(result: LesionResult, key: str | None = None) -> Image.Image:
-    """Draw the contact sheet of `result`: up to 20 slices with the outline, and the warnings below them.
+    """Draw the contact sheet of `result`: up to 20 slices with the outlines, and the warnings below them.
+
+    The outline of the lesion is drawn through, and that of what may be a lesion is dashed.
 
     Args:
         result: the result of an automatic method.
@@ -61,9 +65,11 @@ def overview(result: LesionResult, key: str | None = None) -> Image.Image:
     sheet = Image.new("RGB", (COLUMNS * _TILE, ROWS * _TILE + _HEADER + _FOOTER + _LINE * len(notes)))
     array = sitk.GetArrayViewFromImage(view.image)
     tiny = small_components(view.lesion, _TINY_PIXELS / float(scale**2 * np.prod(view.image.GetSpacing()[:2])))
-    for place, k in enumerate(choose_slices(view.lesion, view.brain, COLUMNS * ROWS)):
+    shown = view.lesion if view.lesion.any() else view.possible
+    for place, k in enumerate(choose_slices(shown, view.brain, COLUMNS * ROWS)):
         grey = np.clip((array[k][box] - low) / (high - low), 0, 1) * 255
-        tile = _tile(grey, view.lesion[k][box], tiny[k][box], view.image, scale)
+        marks = view.lesion[k][box], view.possible[k][box], tiny[k][box]
+        tile = _tile(grey, marks, view.image, scale)
         _annotate(tile, view.image.TransformIndexToPhysicalPoint((0, 0, k))[2])
         sheet.paste(tile, (place % COLUMNS * _TILE, _HEADER + place // COLUMNS * _TILE))
     _draw_header(sheet, result, key, (low, high))
@@ -93,7 +99,7 @@ def _window(view: AxialView, key: str) -> tuple[float, float]:
 
 def _crop(view: AxialView) -> tuple[slice, slice]:
     """Rows and columns around brain and lesion, with a margin for the skull; all of them without a brain and lesion."""
-    foreground = view.brain | view.lesion
+    foreground = view.brain | view.lesion | view.possible
     rows, columns = foreground.shape[1:]
     if not foreground.any():
         return slice(0, rows), slice(0, columns)
@@ -113,35 +119,46 @@ def _scale(box: tuple[slice, slice], image: sitk.Image) -> float:
     return _TILE / max(rows * image.GetSpacing()[1], columns * image.GetSpacing()[0])
 
 
-def _tile(grey: np.ndarray, lesion: np.ndarray, tiny: np.ndarray, image: sitk.Image, scale: float) -> Image.Image:
-    """One slice in its true aspect, with the lesion's outline, and rings around the `tiny` components."""
+def _tile(
+    grey: np.ndarray, marks: tuple[np.ndarray, np.ndarray, np.ndarray], image: sitk.Image, scale: float
+) -> Image.Image:
+    """One slice in its true aspect, with the outlines of `marks`: see `_outlines`."""
     rows, columns = grey.shape
     column_mm, row_mm, _ = image.GetSpacing()
     size = max(1, round(columns * column_mm * scale)), max(1, round(rows * row_mm * scale))
     picture = Image.fromarray(grey.astype(np.uint8)).resize(size, Image.Resampling.BICUBIC).convert("RGB")
-    if lesion.any():
+    if marks[0].any() or marks[1].any():
         amber = Image.new("RGB", size, OUTLINE)
-        picture.paste(amber, mask=Image.fromarray(_outline(lesion, tiny, size)))
+        picture.paste(amber, mask=Image.fromarray(_outlines(*marks, size)))
     tile = Image.new("RGB", (_TILE, _TILE))
     tile.paste(picture, ((_TILE - size[0]) // 2, (_TILE - size[1]) // 2))
     return tile
 
 
-def _outline(lesion: np.ndarray, tiny: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The opacity (UInt8) of the outline, two pixels wide and antialiased.
+def _outlines(lesion: np.ndarray, possible: np.ndarray, tiny: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The opacity (UInt8) of the outlines, two pixels wide and antialiased.
 
-    The mask is smoothed as it is enlarged. A lesion of one voxel stays, and `tiny` components have a ring around them.
+    That of the possible lesion is dashed. A lesion of one voxel stays, and `tiny` components have a ring around them.
     """
-    fine_size = (size[0] * _SUPERSAMPLING, size[1] * _SUPERSAMPLING)
-    enlarged = Image.fromarray(lesion.astype(np.uint8) * 255).resize(fine_size, Image.Resampling.BILINEAR)
-    inside = np.asarray(enlarged) > 127
-    edge = inside & (ndi.distance_transform_edt(inside) <= _SUPERSAMPLING)
-    edge |= ~inside & (ndi.distance_transform_edt(~inside) <= _SUPERSAMPLING - 1)
+    v, u = np.ogrid[: size[1] * _SUPERSAMPLING, : size[0] * _SUPERSAMPLING]
+    edge = _edge(lesion, size)
+    if possible.any():
+        edge |= _edge(possible, size) & ((u + v) // (_DASH_PIXELS * _SUPERSAMPLING) % 2 == 0)
     for middle in _middles(tiny, size):
-        v, u = np.ogrid[: fine_size[1], : fine_size[0]]
         radius = np.hypot(v - middle[0] * _SUPERSAMPLING, u - middle[1] * _SUPERSAMPLING) / _SUPERSAMPLING
         edge |= np.abs(radius - _RING_PIXELS) < 0.6
     return np.asarray(Image.fromarray(edge.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX))
+
+
+def _edge(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The outline of a mask on the fine grid, bool. The mask is smoothed as it is enlarged."""
+    fine_size = (size[0] * _SUPERSAMPLING, size[1] * _SUPERSAMPLING)
+    enlarged = Image.fromarray(mask.astype(np.uint8) * 255).resize(fine_size, Image.Resampling.BILINEAR)
+    inside = np.asarray(enlarged) > 127
+    if not inside.any():
+        return inside
+    edge = inside & (ndi.distance_transform_edt(inside) <= _SUPERSAMPLING)
+    return edge | (~inside & (ndi.distance_transform_edt(~inside) <= _SUPERSAMPLING - 1))
 
 
 def _middles(tiny: np.ndarray, size: tuple[int, int]) -> list[np.ndarray]:

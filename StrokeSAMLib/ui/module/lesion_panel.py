@@ -349,7 +349,7 @@ class LesionPanel:
             self._logic.jumpTo(outcome.focus)
 
     def _write(self, request: Any, outcome: Outcome, target: Any | None) -> Any | None:
-        """Write the outcome into the scene; returns the segmentation node, or None if no lesion was found."""
+        """Write the outcome into the scene; returns the segmentation node, or None if nothing was found."""
         segmentation = None
         if outcome.focus is not None:
             segmentation = self._logic.apply(request, outcome.result, target)
@@ -361,7 +361,7 @@ class LesionPanel:
         self._request = request
         self._picture = outcome.picture
         self._view.showResult(measurementRows(outcome.measurements), outcome.picture)
-        noLesion = [_("No lesion was found, so no segment was written.")] if outcome.focus is None else []
+        noLesion = [] if outcome.measurements["components"] else [_noLesionText(outcome)]
         self._view.showMessage("\n".join([*noLesion, *request.notes, *outcome.warnings]))
 
     def _end(self, show: Callable[[], None]) -> None:
@@ -369,6 +369,12 @@ class LesionPanel:
         self._view.setRunning(False)
         show()
         self.refresh()
+
+
+def _noLesionText(outcome: Outcome) -> str:
+    if outcome.focus is None:
+        return _("No lesion was found, so no segment was written.")
+    return _("No lesion was found. What may be one is in a segment of its own.")
 
 
 def _keys(method: Method) -> tuple[str, ...]:

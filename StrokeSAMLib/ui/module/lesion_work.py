@@ -28,7 +28,7 @@ class Outcome:
         result: the method's result.
         measurements: the result of `report.measure`.
         picture: the overview, a PNG file.
-        focus: a position in the lesion's largest axial slice (RAS, mm); None if no lesion was found.
+        focus: a position in the largest axial slice of the lesion, or of what may be one (RAS, mm); None without both.
         warnings: the result's warnings, without the one that no lesion was found.
     """
 
@@ -60,7 +60,10 @@ def segmentAndReport(request: Any, folder: Path, monitor: Monitor) -> Outcome:
     write_overview(result, picture)
     noLesion = no_lesion_warning(result.mask)
     warnings = tuple(line for line in result.warnings if line not in noLesion)
-    return Outcome(result, measure(result), picture, lesionFocus(result.mask), warnings)
+    focus = lesionFocus(result.mask)
+    if focus is None and result.possible is not None:
+        focus = lesionFocus(result.possible)
+    return Outcome(result, measure(result), picture, focus, warnings)
 
 
 def lesionFocus(mask: sitk.Image) -> tuple[float, float, float] | None:
@@ -90,6 +93,8 @@ def measurementRows(measurements: Mapping[str, Any]) -> list[tuple[str, str]]:
 
     rows = [(_("Volume"), volume_text(measurements["volume_ml"])), (_("Side"), _sideText(measurements["side"]))]
     rows.append((_("Components"), str(len(measurements["components"]))))
+    if measurements["possible_ml"]:
+        rows.append((_("Possible lesion"), volume_text(measurements["possible_ml"])))
     for name, values in measurements["intensities"].items():
         if values:
             mean = f"{values['mean']:.0f} ± {values['sd']:.0f}{_UNITS.get(name, '')}"

@@ -63,7 +63,12 @@ def test_demo(tmp_path, capfd):
 
 
 def test_segment_writes_all_requested_outputs(head, tmp_path, capfd):
-    names = {"--probability": "score.nrrd", "--report": "report.json", "--overview": "sheet.png"}
+    names = {
+        "--probability": "score.nrrd",
+        "--report": "report.json",
+        "--overview": "sheet.png",
+        "--possible": "doubt.nrrd",
+    }
     more = [word for option, name in names.items() for word in (option, tmp_path / name)]
     command = segment_ncct(head / "ncct.nii.gz", tmp_path / "lesion.nii.gz", *more, "--set", "deformable=false")
     assert cli.run([str(word) for word in command]) == 0
@@ -74,6 +79,8 @@ def test_segment_writes_all_requested_outputs(head, tmp_path, capfd):
     assert json.loads((tmp_path / "report.json").read_text())["options"]["deformable"] is False
     score = array(sitk.ReadImage(str(tmp_path / "score.nrrd")))
     assert 0 <= score.min() < 0.01 < 0.9 < score.max() <= 1
+    doubt = array(sitk.ReadImage(str(tmp_path / "doubt.nrrd")))
+    assert doubt.shape == score.shape and doubt.max() <= 1
 
 
 def test_evaluate(head, tmp_path, capfd):

@@ -36,7 +36,7 @@ from nodes import (  # noqa: E402
 
 from StrokeSAMLib.mrml import StrokeSAMLogic  # noqa: E402
 from StrokeSAMLib.mrml.tags import PROVENANCE  # noqa: E402
-from StrokeSAMLib.mrml.terminology import INFARCT, TERMS  # noqa: E402
+from StrokeSAMLib.mrml.terminology import INFARCT, POSSIBLE, TERMS  # noqa: E402
 from StrokeSAMLib.mrml.volumes import (  # noqa: E402
     imageFromVolumeNode,
     labelmapForVolume,
@@ -387,6 +387,34 @@ def test_the_phantoms_infarct_is_segmented(scene):
 def _segment_ids(segmentationNode):
     segmentation = segmentationNode.GetSegmentation()
     return [segmentation.GetNthSegmentID(n) for n in range(segmentation.GetNumberOfSegments())]
+
+
+def _written(segmentation):
+    """The names of the segments."""
+    inside = segmentation.GetSegmentation()
+    return [inside.GetNthSegment(n).GetName() for n in range(inside.GetNumberOfSegments())]
+
+
+class TestPossibleLesion:
+    def test_has_a_segment_of_its_own_which_the_next_run_replaces(self, scene):
+        logic, node = StrokeSAMLogic(), add_volume(scene)
+        image = imageFromVolumeNode(node)
+        spotted, empty = sitk.Cast(image > 50, sitk.sitkUInt8), sitk.Cast(image > 500, sitk.sitkUInt8)
+        plane = Plane((1.0, 0.0, 0.0), 0.0)
+
+        def result(mask, possible):
+            score = sitk.Cast(mask, sitk.sitkFloat32)
+            return LesionResult(mask, score, mask, plane, "asymmetry", {}, {"ncct": image}, (), possible)
+
+        request = logic.prepare({"ncct": node}, "asymmetry")
+        segmentation = logic.apply(request, result(spotted, empty))
+        assert _written(segmentation) == ["Ischaemic lesion"]
+        lesion = only_segment(segmentation)
+        for possible in (spotted, empty, spotted):
+            logic.apply(request, result(empty, possible), segmentation, lesion)
+            assert _written(segmentation) == ["Ischaemic lesion", POSSIBLE.name]
+            second = segmentation.GetSegmentation().GetNthSegmentID(1)
+            np.testing.assert_array_equal(segment_array(segmentation, second, node), array(possible) > 0)
 
 
 def _provenance(segmentationNode):

@@ -258,3 +258,10 @@ class TestChooseSlices:
         brain[8] = True
         lesion[:7] = True
         assert choose_slices(lesion, brain, 8) == [0, 1, 2, 3, 4, 5, 6, 8]
+
+
+def test_a_possible_lesion_has_a_dashed_outline():
+    drawn = head(grid(), LEFT_BALL)
+    possible = dataclasses.replace(drawn, mask=drawn.mask * 0, possible=drawn.mask)
+    full, dashed = (len(outline_places(overview(result))) for result in (drawn, possible))
+    assert 0.3 * full < dashed < 0.75 * full

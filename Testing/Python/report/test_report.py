@@ -12,7 +12,7 @@ from lesion_results import TURNED, block, empty, lesion_result
 from StrokeSAMLib.anatomy.plane import Plane
 from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.core.version import __version__
-from StrokeSAMLib.report import measure, report, schema, write_report
+from StrokeSAMLib.report import measure, report, schema, summary, write_report
 from StrokeSAMLib.report.measurements import BILATERAL_PART
 
 
@@ -95,6 +95,13 @@ class TestDocument:
         jsonschema.Draft202012Validator.check_schema(schema())
         for each in (result, lesion_result(empty(), ncct=np.zeros((5, 10, 20), np.int16))):
             validate(report(each))
+
+    def test_a_possible_lesion_is_told_beside_the_lesion(self, result):
+        possible = dataclasses.replace(result, possible=lesion_result(block(0, 0, slice(0, 10))).mask)
+        validate(report(possible))
+        assert report(possible)["measurements"]["possible_ml"] == pytest.approx(0.04)
+        assert report(result)["measurements"]["possible_ml"] is None
+        assert summary(measure(possible)) == f"{summary(measure(result))}; possible lesion 0.04 ml"
 
     def test_the_report_names_software_method_and_options(self, result):
         document = report(result)
