@@ -9,6 +9,7 @@ import SimpleITK as sitk
 
 from StrokeSAMLib.anatomy.adc import adc_from_signals, parenchyma, rises_with_dwi, to_micro_units
 from StrokeSAMLib.anatomy.brain_dwi import brain_mask
+from StrokeSAMLib.anatomy.coil import coil_field
 from StrokeSAMLib.anatomy.midsagittal import find_plane
 from StrokeSAMLib.anatomy.plane import Plane
 from StrokeSAMLib.core.errors import InputError
@@ -33,7 +34,7 @@ class DiffusionScan:
         brain: UInt8 mask on the grid of `image`.
         inside: the array of `brain`, bool.
         spacing: (k, j, i), mm.
-        dwi: the smoothed DWI, Float32.
+        dwi: the smoothed DWI without the brightness of the coils (see `anatomy.coil`), Float32.
         dwi_z: the DWI in robust standard deviations above the median of the parenchyma.
         adc: 10⁻⁶ mm²/s.
         b0: the signal without diffusion weighting, measured or computed.
@@ -137,17 +138,18 @@ class DiffusionScan:
         return array
 
     def _set_normal_values(self, source: str) -> None:
-        """Set the values of normal tissue; `source` is the input that the ADC comes from."""
+        """Set the values of normal tissue, and even out the DWI; `source` is the input that the ADC comes from."""
         tissue = parenchyma(self.adc, self.inside)
         if np.count_nonzero(tissue) < 0.1 * np.count_nonzero(self.inside):
             raise InputError(
                 f"{source}: hardly any voxel of the brain in dwi has the ADC of tissue; do the images match?"
             )
+        self.normal_adc = float(np.median(self.adc[tissue]))
+        self.dwi = self.dwi / coil_field(self.dwi, self.adc, self.normal_adc, self.inside, self.spacing)
         values = self.dwi[tissue]
         median = np.median(values)
         spread = 1.4826 * np.median(np.abs(values - median))
         self.dwi_z = (self.dwi - median) / max(float(spread), 1e-6)
-        self.normal_adc = float(np.median(self.adc[tissue]))
         self.normal_b0 = float(np.median(self.b0[tissue]))
 
 
