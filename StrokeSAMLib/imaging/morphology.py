@@ -132,7 +132,7 @@ def remove_small(mask: np.ndarray, least_voxels: float) -> np.ndarray:
 
 
 def sure_components(
-    probability: np.ndarray, threshold: float, least_voxels: float, least_sure: float = 0.0
+    probability: np.ndarray, threshold: float, least_voxels: float, doubt_below: float = 0.0, least_sure: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Split the 26-connected components where `probability` reaches `threshold` into sure and doubtful ones.
 
@@ -140,7 +140,8 @@ def sure_components(
         probability: (k, j, i), 0…1.
         threshold: least probability of a component's voxels.
         least_voxels: components with fewer voxels are dropped.
-        least_sure: a sure component has at least this many voxels with a probability of 0.99 or more.
+        doubt_below: a component of at least this many voxels is sure.
+        least_sure: a smaller one is sure if at least this many of its voxels have a probability of 0.99 or more.
 
     Returns:
         The sure components and the doubtful ones, bool (k, j, i).
@@ -148,6 +149,7 @@ def sure_components(
     mask = probability >= threshold
     labels, count = ndi.label(mask, structure=CONNECTIVITY_26)
     sizes, sure = (np.bincount(labels[part], minlength=count + 1) for part in (mask, mask & (probability >= _SURE)))
-    large = sizes >= least_voxels
-    large[0] = False
-    return (large & (sure >= least_sure))[labels], (large & (sure < least_sure))[labels]
+    kept = sizes >= least_voxels
+    kept[0] = False
+    is_sure = (sizes >= doubt_below) | (sure >= least_sure)
+    return (kept & is_sure)[labels], (kept & ~is_sure)[labels]

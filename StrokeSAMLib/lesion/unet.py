@@ -20,6 +20,8 @@ from StrokeSAMLib.lesion.plain_predictor import load_plain_predictor
 from StrokeSAMLib.nets.options import PRECISION_CHOICES
 
 _MEASURED = "docs/methods.md"
+# The volume with a probability of 0.99 that makes a component of any size a lesion (docs/methods/measurements.md).
+SURE_CORE_ML = 4.0
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,9 @@ class UNetOptions(NetworkOptions):
     precision: str = option("float32", "precision of the network", choices=PRECISION_CHOICES)
     threshold: float = option(0.3, "least probability of the lesion", "", 0.01, 0.99, _MEASURED)
     min_volume: float = option(0.02, "smallest lesion", "ml", 0, 100, _MEASURED)
-    sure_volume: float = option(0.0, "least volume in a lesion with a probability of 0.99", "ml", 0, 100, _MEASURED)
+    doubt_below: float = option(
+        0.0, "a smaller component without a sure core is a possible lesion only", "ml", 0, 1000, _MEASURED
+    )
     mirror: bool = option(False, "average the predictions of the scan and of its mirror image; twice the time")
 
 
@@ -103,7 +107,7 @@ def predict_probability(
 
 def lesion_on_scan(
     probability: np.ndarray, grid: NetworkGrid, brain: sitk.Image, options: UNetOptions
-) -> tuple[sitk.Image, sitk.Image, list[str]]:
+) -> tuple[sitk.Image, sitk.Image, sitk.Image]:
     """The lesion on the grid of the scan.
 
     Args:
@@ -113,33 +117,30 @@ def lesion_on_scan(
         options: threshold and volumes of a lesion.
 
     Returns:
-        The lesion (UInt8), the probability (Float32), both 0 outside the brain, and lines for the user.
+        The lesion and what may be a lesion (UInt8), and the probability (Float32), all 0 outside the brain.
     """
 
     def resampled(array: np.ndarray) -> sitk.Image:
         return sitk.Mask(resample_like(image_like(array, grid.image), brain), brain)
 
-    kept, notes = keep_sure_lesions(probability, options)
-    return resampled(kept) >= options.threshold, resampled(probability), notes
+    lesion, possible = (resampled(part) >= options.threshold for part in split_lesions(probability, options))
+    return lesion, sitk.And(possible, sitk.Not(lesion)), resampled(probability)
 
 
-def keep_sure_lesions(probability: np.ndarray, options: UNetOptions) -> tuple[np.ndarray, list[str]]:
-    """Set the probability of lesions that are too small or not sure enough to 0.
+def split_lesions(probability: np.ndarray, options: UNetOptions) -> tuple[np.ndarray, np.ndarray]:
+    """Split a probability into that of the lesions and that of what may be a lesion.
 
     Volumes count on the grid of the network, where the limits were chosen. On a finer grid a lesion has less volume at
     0.99, because the probability falls off between the voxels.
 
     Args:
         probability: Float32 (k, j, i) on the grid of the network.
-        options: threshold, least volume, and least sure volume of a lesion.
+        options: threshold and volumes of a lesion.
 
     Returns:
-        The probability of the lesions that are kept, Float32 (k, j, i), and a line for the user where a lesion was not
-        sure enough.
+        Two of Float32 (k, j, i). Both keep the probability below the threshold, for the interpolation of outlines.
     """
-    sure, doubtful = sure_components(
-        probability, options.threshold, options.min_volume / VOXEL_ML, options.sure_volume / VOXEL_ML
-    )
-    doubtful_ml = np.count_nonzero(doubtful) * VOXEL_ML
-    notes = [f"{doubtful_ml:.1f} ml of possible lesion are left out; sure_volume=0 keeps them"] if doubtful_ml else []
-    return np.where((probability >= options.threshold) & ~sure, 0, probability), notes
+    volumes = (options.min_volume, options.doubt_below, SURE_CORE_ML)
+    sure, doubtful = sure_components(probability, options.threshold, *(volume / VOXEL_ML for volume in volumes))
+    above = probability >= options.threshold
+    return np.where(above & ~sure, 0, probability), np.where(above & ~doubtful, 0, probability)

@@ -10,6 +10,7 @@ import scipy.ndimage as ndi
 
 from StrokeSAMLib.evaluation.metrics import dice
 from StrokeSAMLib.imaging.morphology import CONNECTIVITY_26, sure_components
+from StrokeSAMLib.lesion.unet import SURE_CORE_ML
 from StrokeSAMLib.training.synthesis import Anatomy, Patient, make_patient
 
 _BINS = 10
@@ -70,7 +71,7 @@ def validate(
     threshold: float,
     min_volume_ml: float,
     lesion_free: float,
-    sure_volume_ml: float = 0.0,
+    doubt_below_ml: float = 0.0,
 ) -> Validation:
     """Predict the lesions of synthetic patients and compare them with the truth.
 
@@ -79,25 +80,26 @@ def validate(
         kind: see `make_patient`.
         anatomies: brains that the network was not trained on.
         seeds: seeds of the patients.
-        threshold, min_volume_ml, sure_volume_ml: the definition of a predicted lesion; see `lesion.unet.UNetOptions`.
+        threshold, min_volume_ml, doubt_below_ml: the definition of a predicted lesion; see `lesion.unet.UNetOptions`.
         lesion_free: the part of patients without a lesion.
     """
     cases, sums = [], np.zeros((_BINS, 3))
     for seed in seeds:
         patient = make_patient(kind, anatomies, seed, lesion_free)
         probability = predict(patient)
-        cases.append(evaluate_patient(patient, probability, threshold, min_volume_ml, sure_volume_ml))
+        cases.append(evaluate_patient(patient, probability, threshold, min_volume_ml, doubt_below_ml))
         sums += _reliability_sums(probability[patient.brain], patient.lesion[patient.brain])
     counts = np.maximum(sums[:, :1], 1)
     return Validation(tuple(cases), np.concatenate([sums[:, :1], sums[:, 1:] / counts], axis=1))
 
 
 def evaluate_patient(
-    patient: Patient, probability: np.ndarray, threshold: float, min_volume_ml: float, sure_volume_ml: float = 0.0
+    patient: Patient, probability: np.ndarray, threshold: float, min_volume_ml: float, doubt_below_ml: float = 0.0
 ) -> Case:
     """Compare one patient's predicted lesion with the truth. The arguments are those of `validate`."""
     voxel_ml = float(np.prod(patient.spacing)) / 1000
-    mask, _ = sure_components(probability, threshold, min_volume_ml / voxel_ml, sure_volume_ml / voxel_ml)
+    volumes = (min_volume_ml, doubt_below_ml, SURE_CORE_ML)
+    mask, _ = sure_components(probability, threshold, *(volume / voxel_ml for volume in volumes))
     labels, _ = ndi.label(mask, structure=CONNECTIVITY_26)
     true = np.unique(labels[patient.lesion & mask])
     contrast = {"contrast_to_noise": contrast_to_noise(patient)} if patient.lesion.any() else {}

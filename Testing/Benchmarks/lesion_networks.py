@@ -115,13 +115,13 @@ def main() -> None:
     parser.add_argument("--weights", default="")
     parser.add_argument("--patients", type=int, default=300)
     parser.add_argument("--first", type=int, default=_FIRST_SEED, help="seed of the first patient")
-    parser.add_argument("--sure-volume", type=float, help="ml; by default the method's")
+    parser.add_argument("--doubt-below", type=float, help="ml; by default the method's")
     parser.add_argument("--mirror", action="store_true")
     parser.add_argument(
         "--rule", action="store_true", help="compare with the method without weights; `asymmetry` takes 10 s a patient"
     )
     arguments = parser.parse_args()
-    values = {name: getattr(arguments, name) for name in ("weights", "mirror", "sure_volume")}
+    values = {name: getattr(arguments, name) for name in ("weights", "mirror", "doubt_below")}
     options = find_method(arguments.network).build_options(
         {name: value for name, value in values.items() if value is not None}
     )
@@ -138,7 +138,7 @@ def main() -> None:
         arguments.network: validate_on_patients(
             lambda patient: PREDICTIONS[arguments.network](network, patient.network_inputs, patient.brain, options),
             min_volume_ml=options.min_volume,
-            sure_volume_ml=options.sure_volume,
+            doubt_below_ml=options.doubt_below,
         )
     }
     if arguments.rule:

@@ -17,7 +17,7 @@ from StrokeSAMLib.imaging.geometry import image_like, mask_like
 from StrokeSAMLib.lesion.diffusion_scan import DiffusionScan
 from StrokeSAMLib.lesion.network_inputs import diffusion_inputs
 from StrokeSAMLib.lesion.network_options import LesionNetwork
-from StrokeSAMLib.lesion.result import LesionResult, no_lesion_warning
+from StrokeSAMLib.lesion.result import LesionResult, no_lesion_warning, possible_warning
 from StrokeSAMLib.lesion.second_pass import two_pass_prediction
 from StrokeSAMLib.lesion.unet import NetworkGrid, UNetOptions, lesion_on_scan, load_unet, predict_probability
 
@@ -57,7 +57,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     monitor.step(0.8, "finding the mid-sagittal plane")
     plane = scan.midsagittal_plane()
     brain = mask_like(scan.brain, dwi)
-    mask, score, lesion_notes = lesion_on_scan(probability, grid, brain, options)
+    mask, possible, score = lesion_on_scan(probability, grid, brain, options)
     return LesionResult(
         mask=mask,
         score=score,
@@ -66,7 +66,8 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         method="dwi-unet",
         options=predictor.provenance(),
         images={"dwi": dwi, "adc": scan.adc_like(dwi)},
-        warnings=(*notes, *scan.notes, *lesion_notes, *no_lesion_warning(mask)),
+        warnings=(*notes, *scan.notes, *no_lesion_warning(mask), *possible_warning(possible)),
+        possible=possible,
     )
 
 

@@ -13,12 +13,14 @@ import SimpleITK as sitk
 
 from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.core.options import option
-from StrokeSAMLib.imaging.geometry import array_spacing, image_like, mask_like
+from StrokeSAMLib.imaging.geometry import array_spacing, image_like, mask_like, mask_volume_ml
 from StrokeSAMLib.imaging.morphology import masked_gaussian
+from StrokeSAMLib.lesion.ct_fusion import judge_rule
 from StrokeSAMLib.lesion.ct_scan import CtScan
+from StrokeSAMLib.lesion.hemispheres import RuleOptions, compare_hemispheres
 from StrokeSAMLib.lesion.network_inputs import ct_inputs
 from StrokeSAMLib.lesion.network_options import LesionNetwork
-from StrokeSAMLib.lesion.result import LesionResult, no_lesion_warning
+from StrokeSAMLib.lesion.result import LesionResult, no_lesion_warning, possible_warning
 from StrokeSAMLib.lesion.unet import NetworkGrid, UNetOptions, lesion_on_scan, load_unet, predict_probability
 
 # As in the synthetic patients: bone and air beyond the mask must not change the density of the brain's rim.
@@ -30,10 +32,11 @@ _RIM_MM = 0.5
 class Options(UNetOptions):
     """Options of the method `ncct-unet`."""
 
-    min_volume: float = option(1.0, "smallest lesion, where sure_volume is less", "ml", 0, 100, "docs/methods.md")
-    sure_volume: float = option(
-        4.0, "least volume in a lesion with a probability of 0.99", "ml", 0, 100, "docs/methods.md"
+    min_volume: float = option(1.0, "smallest lesion", "ml", 0, 100, "docs/methods.md")
+    doubt_below: float = option(
+        10.0, "a smaller component without a sure core is a possible lesion only", "ml", 0, 1000, "docs/methods.md"
     )
+    rule: bool = option(True, "add what the rule of `asymmetry` finds and the network shares, or what is plainly dark")
     deformable: bool = option(True, "refine the mirror image by a B-spline registration")
 
 
@@ -59,7 +62,9 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     probability = predict(predictor, _network_inputs(scan, grid), grid.brain, options)
     monitor.step(0.95, "resampling to the grid of the scan")
     brain = mask_like(scan.grid.brain, ncct)
-    mask, score, lesion_notes = lesion_on_scan(probability, grid, brain, options)
+    mask, possible, score = lesion_on_scan(probability, grid, brain, options)
+    if options.rule:
+        mask, possible = _with_rule(scan, mask, possible, notes)
     return LesionResult(
         mask=mask,
         score=score,
@@ -68,7 +73,8 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         method="ncct-unet",
         options={**predictor.provenance(), "mirror_correlation": scan.mirror.correlation},
         images={"ncct": scan.hounsfield},
-        warnings=(*notes, *scan.notes, *scan.mirror.warnings(), *lesion_notes, *no_lesion_warning(mask)),
+        warnings=(*notes, *scan.notes, *scan.mirror.warnings(), *no_lesion_warning(mask), *possible_warning(possible)),
+        possible=possible,
     )
 
 
@@ -85,6 +91,19 @@ def predict(predictor: LesionNetwork, network_inputs: np.ndarray, brain: np.ndar
         Float32 (k, j, i).
     """
     return predict_probability(predictor, network_inputs, brain, options.mirror)
+
+
+def _with_rule(scan: CtScan, mask: sitk.Image, possible: sitk.Image, notes: list[str]) -> tuple[sitk.Image, sitk.Image]:
+    """Add the rule's lesion and possible lesion to those of the network, on the grid of the scan, with a note."""
+    head = scan.grid
+    comparison = compare_hemispheres(head, scan.mirror, RuleOptions())
+    network = sitk.GetArrayFromImage(mask_like(mask, head.image)) > 0
+    lesion, doubtful = (mask_like(image_like(part, head.image), mask) for part in judge_rule(head, comparison, network))
+    both = sitk.Or(mask, lesion)
+    added_ml = mask_volume_ml(both) - mask_volume_ml(mask)
+    if added_ml:
+        notes.append(f"{added_ml:.1f} ml of the lesion are found by the rule asymmetry, not by the network")
+    return both, sitk.And(sitk.Or(possible, doubtful), sitk.Not(both))
 
 
 def _network_inputs(scan: CtScan, grid: NetworkGrid) -> np.ndarray:

@@ -35,11 +35,12 @@ def test_sure_components_joins_voxels_with_touching_corners():
     probability[0, [0, 1], [0, 1]] = 0.995, 0.5
     probability[0, 0, 4] = 0.98
     assert sure_components(probability, 0.1, 0)[0].sum() == 3
-    sure, doubtful = sure_components(probability, 0.1, 0, 1)
+    sure, doubtful = sure_components(probability, 0.1, 0, 3, 1)
     np.testing.assert_array_equal(np.argwhere(sure), [[0, 0, 0], [0, 1, 1]])
     np.testing.assert_array_equal(np.argwhere(doubtful), [[0, 0, 4]])
     np.testing.assert_array_equal(sure_components(probability, 0.1, 2)[0], sure)
-    assert not sure_components(probability, 0.1, 0, 2)[0].any()
+    assert not sure_components(probability, 0.1, 0, 3, 2)[0].any()
+    np.testing.assert_array_equal(sure_components(probability, 0.1, 0, 2, 2)[0], sure)  # large enough without a core
     assert not sure_components(np.zeros_like(probability), 0.1, 0)[0].any()
 
 

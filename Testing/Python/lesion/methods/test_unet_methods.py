@@ -45,24 +45,23 @@ def on_dwi(scan):
 
 @pytest.mark.parametrize("method", ["ncct-unet", "dwi-unet"])
 def test_volumes_count_on_the_grid_of_the_network_as_in_the_validation(method):
-    """An infarct of 180 voxels of 27 mm³. 150 voxels have 0.99 or more: 4.05 ml, and less on a finer grid."""
-    from StrokeSAMLib.lesion.unet import keep_sure_lesions
+    """A component of 4.86 ml has a core of 0.99 of 4.05 ml, less on a finer grid; another of 4.05 ml has none."""
+    from StrokeSAMLib.lesion.unet import split_lesions
     from StrokeSAMLib.training.synthesis import Patient
     from StrokeSAMLib.training.validation import evaluate_patient
 
     probability = np.zeros((20, 20, 20), np.float32)
     probability[5:11, 5:10, 5:10] = 0.995
     probability[5:11, 5:10, 10] = 0.9
-    probability[15:17, 15:17, 15:17] = 0.6
+    probability[12:18, 13:18, 13:18] = 0.7  # 4.05 ml without a core
     noise = np.random.default_rng(0).standard_normal((2, *probability.shape))
     patient = Patient(noise.astype(np.float32), probability > 0.8, np.ones(probability.shape, bool))
-    for sure_volume in (0.0, 4.0, 4.1):
-        options = find_method(method).build_options({"sure_volume": sure_volume, "min_volume": 0.1})
-        kept, notes = keep_sure_lesions(probability, options)
-        case = evaluate_patient(patient, probability, options.threshold, options.min_volume, options.sure_volume)
-        assert case.found == (kept[8, 8, 8] > 0) == (sure_volume < 4.1)
-        assert bool(case.false_ml) == (kept[15, 15, 15] > 0) == (sure_volume == 0)
-        assert bool(notes) == (sure_volume > 0)
+    for doubt_below in (0.0, 4.0, 4.1):
+        options = find_method(method).build_options({"doubt_below": doubt_below, "min_volume": 0.1})
+        lesion, possible = split_lesions(probability, options)
+        case = evaluate_patient(patient, probability, options.threshold, options.min_volume, options.doubt_below)
+        assert case.found and lesion[8, 8, 8] > 0 and possible[8, 8, 8] == 0
+        assert bool(case.false_ml) == (lesion[15, 15, 15] > 0) == (possible[15, 15, 15] == 0) == (doubt_below < 4.1)
 
 
 class TestCt:
@@ -98,11 +97,13 @@ class TestCt:
         assert volume_ml(low) > volume_ml(high) > 0
         assert not (array(high) > array(low)).any()
 
-    def test_a_lesion_that_is_not_sure_enough_is_left_out(self, phantom, on_ct):
-        result = segment({"ncct": phantom.ncct}, "ncct-unet", sure_volume=100.0, deformable=False)
+    def test_a_small_component_without_a_sure_core_is_a_possible_lesion(self, phantom, on_ct, monkeypatch):
+        monkeypatch.setattr("StrokeSAMLib.lesion.unet.SURE_CORE_ML", 1000.0)
+        result = segment({"ncct": phantom.ncct}, "ncct-unet", doubt_below=500.0, rule="off", deformable=False)
         assert volume_ml(result.mask) == 0
-        [warning] = [line for line in result.warnings if "sure_volume=0" in line]
-        assert float(warning.split()[0]) == pytest.approx(volume_ml(on_ct.mask), rel=0.2)
+        assert volume_ml(result.possible) == pytest.approx(volume_ml(on_ct.mask), rel=0.2)
+        [warning] = [line for line in result.warnings if "possible lesion" in line]
+        assert float(warning.split()[0]) == pytest.approx(volume_ml(result.possible), abs=0.1)
 
     def test_the_mirrored_pass_agrees(self, phantom, on_ct):
         assert dice(segment({"ncct": phantom.ncct}, "ncct-unet", mirror=True).mask, on_ct.mask) > 0.8
