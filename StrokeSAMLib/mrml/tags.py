@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,8 +13,8 @@ PROVENANCE = "StrokeSAM.Provenance"
 SESSION = "StrokeSAM.Session"
 
 
-def writeTag(segment: slicer.vtkSegment, name: str, document: Mapping[str, Any]) -> None:
-    """Store `document` in the tag `name`."""
+def writeTag(segment: slicer.vtkSegment, name: str, document: Any) -> None:
+    """Store `document`, a value that JSON knows, in the tag `name`."""
     # Slicer separates tags in a file by "|" and does not escape this sign.
     segment.SetTag(name, json.dumps(document, ensure_ascii=False, allow_nan=False).replace("|", "\\u007c"))
 
