@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _NEAR_MM = 0.5
 # Two planes count as parallel if the cosine of their angle is at least this: 2.5°, which is not visible.
 _PARALLEL = 0.999
+# A box that is thinner in a view was drawn in another plane, mm.
+_LEAST_MM = 1e-3
 
 
 class SliceView:
@@ -90,7 +92,7 @@ class SliceView:
         from StrokeSAMLib.interactive import Box, Lasso, Scribble
 
         if isinstance(prompt, Scribble | Lasso):
-            return self._lineEdges(prompt, _thickness(stack))
+            return self._lineEdges(prompt, stack)
         corners = self.promptCorners(prompt, stack) if isinstance(prompt, Box) else None
         return np.zeros((0, 2, 2)) if corners is None else edgesOf(corners, closed=True)
 
@@ -106,18 +108,19 @@ class SliceView:
         """
         from StrokeSAMLib.interactive import Box, Point
 
-        thickness = _thickness(stack)
         if isinstance(prompt, Point):
-            return self._pointPlace(prompt, thickness)
+            return self._pointPlace(prompt, _thickness(stack))
         if isinstance(prompt, Box):
-            return self._boxCorners(prompt, viewAxes(self.plane) if stack is None else stackAxes(stack), thickness)
+            return self._boxCorners(prompt, stack)
         return None  # a mask prompt is visible as the preview
 
-    def _lineEdges(self, line: Scribble | Lasso, thickness: float) -> np.ndarray:
+    def _lineEdges(self, line: Scribble | Lasso, stack: np.ndarray | None) -> np.ndarray:
         import numpy as np
 
         from StrokeSAMLib.interactive import Lasso
 
+        sides = self._sides(stack)
+        thickness = _thickness(stack) if sides is None else float(np.linalg.norm(sides[:, 2]))
         points = np.asarray(line.points)
         closed = isinstance(line, Lasso)
         isNear = edgesOf(self.isNear(points, thickness), closed).all(axis=1)
@@ -130,18 +133,33 @@ class SliceView:
 
         return self.xyOf(np.asarray([point.position])) if self.isNear(point.position, thickness) else None
 
-    def _boxCorners(self, box: Box, axes: np.ndarray, thickness: float) -> np.ndarray | None:
-        """`axes`: the directions of the box's sides, unit vectors as columns (3, 2), LPS."""
+    def _boxCorners(self, box: Box, stack: np.ndarray | None) -> np.ndarray | None:
         import numpy as np
 
-        first, second = np.asarray(box.first), np.asarray(box.second)
-        middle = (first + second) / 2
-        normal = np.cross(axes[:, 0], axes[:, 1])
-        if not self.isNear(middle, thickness) or abs(normal @ self._normal) < _PARALLEL:
+        sides = self._sides(stack)
+        if sides is None:
             return None
-        sides = [((second - first) @ axes[:, n]) * axes[:, n] for n in range(2)]
-        start = first + ((middle - first) @ normal) * normal
-        return self.xyOf(np.stack([start, start + sides[0], start + sides[0] + sides[1], start + sides[1]]))
+        first, second = np.asarray(box.first), np.asarray(box.second)
+        right, up, across = (sides * (np.linalg.inv(sides) @ (second - first))).T
+        isThin = min(np.linalg.norm(right), np.linalg.norm(up)) < _LEAST_MM
+        if isThin or not self.isNear((first + second) / 2, float(np.linalg.norm(sides[:, 2]))):
+            return None
+        start = first + across / 2
+        return self.xyOf(np.stack([start, start + right, start + right + up, start + up]))
+
+    def _sides(self, stack: np.ndarray | None) -> np.ndarray | None:
+        """The sides of a voxel of the stack, LPS, mm, as columns (3, 3): two in the view's plane, the last across it.
+
+        Without a stack they are those of the view and 1 mm long. None if no side is across the view.
+        """
+        import numpy as np
+
+        if stack is None:
+            normal, right = (np.asarray(vector, float) for vector in self.plane)
+            return np.stack([right, np.cross(normal, right), normal], axis=1)
+        cosines = np.abs(self._normal @ (stack[:3, :3] / np.linalg.norm(stack[:3, :3], axis=0)))
+        across = [n for n in range(3) if cosines[n] >= _PARALLEL]
+        return stack[:3, [n for n in range(3) if n not in across] + across] if across else None
 
 
 def edgesOf(places: np.ndarray, closed: bool) -> np.ndarray:
@@ -157,19 +175,3 @@ def _thickness(stack: np.ndarray | None) -> float:
     import numpy as np
 
     return 1.0 if stack is None else float(np.linalg.norm(stack[:3, 2]))
-
-
-def viewAxes(plane: tuple[Position, Position]) -> np.ndarray:
-    """The directions to the right and up of a plane (its normal and right), unit vectors as columns (3, 2)."""
-    import numpy as np
-
-    normal, right = (np.asarray(vector, float) for vector in plane)
-    return np.stack([right, np.cross(normal, right)], axis=1)
-
-
-def stackAxes(affine: np.ndarray) -> np.ndarray:
-    """The directions of a stack's columns and rows, unit vectors as columns (3, 2)."""
-    import numpy as np
-
-    axes = affine[:3, :2]
-    return axes / np.linalg.norm(axes, axis=0)

@@ -141,6 +141,25 @@ def test_lines_are_drawn_as_prompts_on_their_slice_only(scene, scribbled, pointe
     assert not np.array_equal(edges[Scribble][-1, 1], edges[Scribble][0, 0])
 
 
+def test_a_box_and_a_lasso_in_another_plane_are_drawn_there_only(scene, editor, pointer, node, volume, view):
+    draw_box(pointer, node, volume)
+    coronal = slice_node(scene, world_of(volume, MIDDLE[::-1]), (-1, 0, 0), (0, 0, -1))
+    corners = [(COLUMN - 10, K - 4), (COLUMN + 10, K - 4), (COLUMN + 10, K + 4), (COLUMN - 10, K + 4)]
+    places = [xy_of(coronal, world_of(volume, (i, ROW, k))) for i, k in corners]
+    trace(pointer, coronal, places[::2], "box")
+    trace(pointer, coronal, places, "lasso")
+    finish(editor)
+    axial_box, coronal_box, lasso = editor.prompts.values()
+    stack = editor.sessionView.affine
+    assert not view.messages
+    for prompt, where, elsewhere in ((axial_box, node, coronal), (coronal_box, coronal, node), (lasso, coronal, node)):
+        assert len(SliceView(where).promptEdges(prompt, stack)) >= 4
+        assert not len(SliceView(elsewhere).promptEdges(prompt, stack))
+    np.testing.assert_allclose(
+        sorted(SliceView(coronal).promptCorners(coronal_box, stack).tolist()), sorted(places), atol=0.1
+    )
+
+
 def test_the_box_tool_selects_a_line_and_moves_it(scribbled, pointer, node, volume):
     (number, before), *_ = [entry for entry in scribbled.prompts.items() if isinstance(entry[1], Scribble)]
     trace(pointer, node, places_of(node, volume, (COLUMN + 5, ROW), (COLUMN + 7, ROW)), "box")
