@@ -33,6 +33,7 @@ def libraryTexts(translate: Callable[[str, str], str]) -> dict[str, str]:
         "SAM ViT-B": translate("StrokeSAMLib", "SAM ViT-B"),
         "SAM's ViT-H with UNETR's decoder segments clinically significant cancer, slice by slice.": translate("StrokeSAMLib", "SAM's ViT-H with UNETR's decoder segments clinically significant cancer, slice by slice."),
         "SAM-Med2D": translate("StrokeSAMLib", "SAM-Med2D"),
+        "Small 3-D network (weights included)": translate("StrokeSAMLib", "Small 3-D network (weights included)"),
         "SwiftMedSAM": translate("StrokeSAMLib", "SwiftMedSAM"),
         "T2-weighted MR": translate("StrokeSAMLib", "T2-weighted MR"),
         "Zones of the prostate (1 central, 2 peripheral)": translate("StrokeSAMLib", "Zones of the prostate (1 central, 2 peripheral)"),
