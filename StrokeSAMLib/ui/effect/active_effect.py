@@ -14,7 +14,7 @@ from StrokeSAMLib.core.jobs import Worker
 from StrokeSAMLib.interactive.engines.registry import ENGINES, find_engine
 from StrokeSAMLib.mrml.other_segments import otherSegments
 from StrokeSAMLib.ui.effect.effect_parameters import EffectParameters
-from StrokeSAMLib.ui.effect.effect_views import EffectViews, inViewMode
+from StrokeSAMLib.ui.effect.effect_views import EffectViews, inViewMode, pixelScale
 from StrokeSAMLib.ui.effect.escape_key import EscapeKey
 from StrokeSAMLib.ui.effect.pointer import Pointer
 from StrokeSAMLib.ui.effect.prompt_editor import PromptEditor, Target
@@ -148,7 +148,7 @@ class ActiveEffect:
                 return False
             if self._effect.confirmCurrentSegmentVisible() != self._effect.ConfirmedWithoutDialog:
                 return True  # the dialog took the release, so neither the effect nor Slicer may handle the press
-            self._pointer.press(xy, node)
+            self._pointer.press(xy, node, pixelScale(viewWidget))
         elif not self._pointer.dragging:
             return False
         elif eventId == _EVENTS.MouseMoveEvent:

@@ -54,7 +54,7 @@ class EffectViews:
             overlay = self._overlays[viewWidget] = Overlay(node)
             for actor in overlay.actors:
                 self._effect.addActor2D(viewWidget, actor)
-        overlay.update(self._editor, self._pointer)
+        overlay.update(self._editor, self._pointer, pixelScale(viewWidget))
         viewWidget.sliceView().scheduleRender()
 
     def drawAll(self) -> None:
@@ -99,6 +99,14 @@ class EffectViews:
         for actor in overlay.actors:
             self._effect.removeActor2D(viewWidget, actor)
         viewWidget.sliceView().scheduleRender()
+
+
+def pixelScale(viewWidget: Any) -> float:
+    """The pixels in which a view counts and draws for one logical pixel: 2 on a screen of twice the resolution.
+
+    A slice node's `GetScreenScaleFactor` is another number: the size of the handles of Slicer's own widgets.
+    """
+    return viewWidget.sliceView().devicePixelRatioF()
 
 
 def inViewMode(interactionNode: slicer.vtkMRMLInteractionNode | None) -> bool:

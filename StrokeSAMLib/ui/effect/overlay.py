@@ -39,6 +39,7 @@ class Overlay:
 
     def __init__(self, sliceNode: slicer.vtkMRMLSliceNode):
         self.sliceNode = sliceNode
+        self._scale = 1.0
         self._lines = {name: _Lines(colour) for name, colour in _COLOURS.items()}
 
     @property
@@ -46,13 +47,15 @@ class Overlay:
         """The actors to add to the view, and to remove from it later."""
         return [lines.actor for lines in self._lines.values()]
 
-    @property
-    def _scale(self) -> float:
-        """Device pixels, in which the view draws, per logical pixel."""
-        return self.sliceNode.GetScreenScaleFactor()
+    def update(self, editor: PromptEditor, pointer: Pointer, scale: float = 1.0) -> None:
+        """Draw the prompts, the preview and what the mouse is drawing, as far as they lie in this view's plane.
 
-    def update(self, editor: PromptEditor, pointer: Pointer) -> None:
-        """Draw the prompts, the preview and what the mouse is drawing, as far as they lie in this view's plane."""
+        Args:
+            editor: holds the prompts and the preview.
+            pointer: holds what the mouse is drawing.
+            scale: pixels of the view for one logical pixel.
+        """
+        self._scale = scale
         edges = self._edges(editor, pointer, SliceView(self.sliceNode))
         self._lines["preview"].setColour(_previewColour(editor.target))
         for name, lines in self._lines.items():

@@ -62,11 +62,13 @@ class Pointer:
         band: two opposite corners, XY, of the box that is being drawn or moved; None for none.
         line: the edges, XY (n, 2, 2), of the scribble or lasso that is being drawn or moved; empty for none.
         sliceNode: the slice node of the view in which the drag began; None while there is no drag.
+        scale: pixels of that view, in which XY are, for one logical pixel.
     """
 
     def __init__(self, editor: Editor):
         self._editor = editor
         self.tool = "box"
+        self.scale = 1.0
         self._forget()
 
     def _forget(self) -> None:
@@ -82,9 +84,15 @@ class Pointer:
         """Whether a press has not been released yet."""
         return self._start is not None
 
-    def press(self, xy: XY, sliceNode: slicer.vtkMRMLSliceNode) -> None:
-        """Handle a press of the left button: select the prompt at this place, or begin to draw."""
-        self._start, self._places, self.sliceNode = xy, [xy], sliceNode
+    def press(self, xy: XY, sliceNode: slicer.vtkMRMLSliceNode, scale: float = 1.0) -> None:
+        """Handle a press of the left button: select the prompt at this place, or begin to draw.
+
+        Args:
+            xy: the place in the view.
+            sliceNode: the view's node.
+            scale: pixels of the view for one logical pixel.
+        """
+        self._start, self._places, self.sliceNode, self.scale = xy, [xy], sliceNode, scale
         self._grip = self.gripAt(xy, sliceNode)
         self._editor.select(self._grip.number if self._grip else None)
 
@@ -94,7 +102,7 @@ class Pointer:
 
         if self._start is None:
             return
-        if math.dist(self._places[-1], xy) >= _STEP * self._scale:
+        if math.dist(self._places[-1], xy) >= _STEP * self.scale:
             self._places.append(xy)
         if self._grip is not None:
             self._showMoved(self._grip, xy)
@@ -143,14 +151,9 @@ class Pointer:
         # Corners first, because the sides that meet in a corner are as near.
         for candidates in (cornersAndPoints, sides):
             distance, grip = min(candidates, key=lambda entry: entry[0], default=(math.inf, None))
-            if distance <= _GRIP_DISTANCE * sliceNode.GetScreenScaleFactor():
+            if distance <= _GRIP_DISTANCE * self.scale:
                 return grip
         return None
-
-    @property
-    def _scale(self) -> float:
-        """Device pixels per logical pixel."""
-        return self.sliceNode.GetScreenScaleFactor()
 
     @property
     def _drawsLine(self) -> bool:
@@ -158,7 +161,7 @@ class Pointer:
 
     def _isDragged(self, xy: XY) -> bool:
         """Whether the mouse, which is at this place, has been anywhere but at the place of the press."""
-        return any(math.dist(self._places[0], place) >= _MIN_DRAG * self._scale for place in (*self._places, xy))
+        return any(math.dist(self._places[0], place) >= _MIN_DRAG * self.scale for place in (*self._places, xy))
 
     @property
     def _stack(self) -> np.ndarray | None:

@@ -26,6 +26,7 @@ class SliceWidget:
 
     def __init__(self, node):
         self.node, self.actors, self.renders, self.deleted = node, [], 0, False
+        self.scale = 1.0
 
     def __bool__(self):
         """False after Qt deleted the widget, as with PythonQt."""
@@ -36,6 +37,9 @@ class SliceWidget:
 
     def sliceView(self):
         return self
+
+    def devicePixelRatioF(self):
+        return self.scale
 
     def scheduleRender(self):
         self.renders += 1

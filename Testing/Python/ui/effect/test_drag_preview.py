@@ -71,9 +71,9 @@ def test_only_the_newest_position_is_predicted(editor, pointer, node, volume, co
 
     monkeypatch.setattr(Session, "preview", slow)
     pointer.press(corner, node)
-    pointer.move(inwards(node, volume, 1))
+    pointer.move(inwards(node, volume, 2))
     assert started.wait(20)
-    for steps in (2, 3, 4, 5):
+    for steps in (3, 4, 5, 6):
         pointer.move(inwards(node, volume, steps))
     newest = pointer.band[1]
     go.set()

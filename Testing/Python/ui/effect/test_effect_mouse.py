@@ -164,3 +164,15 @@ def test_esc_belongs_to_the_effect_only_while_there_is_something_to_cancel(effec
     send(own, "activated()")
     assert editors.enabled and not own.enabled
     assert not mouse_event(effect, red, EVENTS.LeftButtonReleaseEvent)
+
+
+@pytest.mark.parametrize(("scale", "selected"), [(1.0, False), (2.0, True)])
+def test_grips_have_the_same_size_at_any_resolution(effect, host, red, volume, scale, selected):
+    """The press is 12 of the view's pixels beside the corner of the box."""
+    draw(effect, red, volume)
+    finish()
+    red.scale = scale
+    x, y = xy_of(red.node, box_of(volume)[0])
+    host.setParameter("Tool", "positive")
+    mouse_event(effect, red, EVENTS.LeftButtonPressEvent, (round(x) - 12, round(y)))
+    assert (effect.promptEditor.selected is not None) == selected

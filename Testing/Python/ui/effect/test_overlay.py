@@ -8,7 +8,7 @@ vtk = pytest.importorskip("vtk")
 
 from balls import MIDDLE, axial, box_of, slice_node, xy_of  # noqa: E402
 from nodes import world_of  # noqa: E402
-from prompt_editing import draw_box, finish  # noqa: E402
+from prompt_editing import drag, draw_box, finish  # noqa: E402
 from vtk.util.numpy_support import vtk_to_numpy  # noqa: E402
 
 from StrokeSAMLib.ui.effect.overlay import Overlay  # noqa: E402
@@ -66,3 +66,19 @@ def test_the_band_is_drawn_while_dragging(scene, editor, pointer, volume):
     overlay.update(editor, pointer)
     drawn = render(overlay).any(axis=2)
     assert drawn[100, 150] and drawn[160, 150] and drawn[130, 100] and not drawn[130, 150]
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_a_point_has_the_same_size_at_any_resolution(scene, editor, pointer, volume, scale):
+    """A green plus sign of 12 logical pixels, with a line around it."""
+    node = axial(scene, volume)
+    pointer.tool = "positive"
+    place = xy_of(node, world_of(volume, MIDDLE[::-1]))
+    drag(pointer, node, place, place)
+    finish(editor)
+    overlay = Overlay(node)
+    overlay.update(editor, pointer, scale)
+    image = render(overlay)
+    rows, columns = np.nonzero((image[..., 1] > 150) & (image[..., 0] < 80))
+    for width in (np.ptp(rows), np.ptp(columns)):
+        assert 12 * scale <= width <= 27 * scale

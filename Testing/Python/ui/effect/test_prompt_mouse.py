@@ -124,3 +124,15 @@ def test_busy_while_slices_are_encoded_ahead(scene, editor, pointer, volume, mon
     go.set()
     finish(editor)
     assert len(encoded) == editor.sessionView.count
+
+
+@pytest.mark.parametrize(("scale", "distance", "gripped"), [(1.0, 6, True), (1.0, 12, False), (2.0, 12, True)])
+def test_a_point_is_gripped_within_eight_logical_pixels(scene, editor, pointer, volume, scale, distance, gripped):
+    node = axial(scene, volume)
+    pointer.tool = "positive"
+    place = xy_of(node, world_of(volume, MIDDLE[::-1]))
+    drag(pointer, node, place, place)
+    finish(editor)
+    pointer.press((place[0] + distance, place[1]), node, scale)
+    assert (editor.selected is not None) == gripped
+    pointer.cancel()
