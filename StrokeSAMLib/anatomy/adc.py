@@ -11,6 +11,9 @@ from StrokeSAMLib.core.errors import InputError
 _BRAIN_ADC = (250.0, 4000.0)
 # The ADC of tissue, without CSF and noise. Its median is the patient's normal value.
 _TISSUE_ADC = (300.0, 1800.0)
+# A DWI alone: infarcts brightened by a factor r had an ADC about this much × ln r below normal, in 10⁻⁶ mm²/s. By
+# S = S₀·exp(−b·ADC) alone it would be 1000 at b = 1000; the rest of the brightness of an infarct is its longer T2.
+_NORMAL_ADC, _ADC_OF_BRIGHTNESS = 800.0, 400.0
 _UNITS = {1.0: "10⁻⁶ mm²/s", 1e3: "10⁻³ mm²/s", 1e6: "mm²/s"}
 
 
@@ -37,6 +40,19 @@ def adc_from_signals(dwi: np.ndarray, b0: np.ndarray, b_value: float) -> np.ndar
     measured = (dwi > 0) & (b0 > 0)
     ratio = np.divide(b0, dwi, out=np.ones_like(b0, dtype=np.float32), where=measured)
     return (np.log(ratio) / b_value * 1e6).astype(np.float32)
+
+
+def assumed_adc(dwi: np.ndarray, brain: np.ndarray) -> np.ndarray:
+    """An ADC as it would be if every bright place were an infarct, 10⁻⁶ mm²/s, Float32; for a DWI without ADC or b = 0.
+
+    Args:
+        dwi: signal without the brightness of the coils, 0 or more.
+        brain: bool, same shape, not empty.
+    """
+    inside = dwi[brain]
+    level = float(np.median(inside[inside > 0.5 * np.median(inside)]))
+    ratio = np.maximum(dwi, 1e-3 * level) / level
+    return np.clip(_NORMAL_ADC - _ADC_OF_BRIGHTNESS * np.log(ratio), 100, 3000).astype(np.float32)
 
 
 def rises_with_dwi(adc: np.ndarray, dwi: np.ndarray, brain: np.ndarray) -> bool:

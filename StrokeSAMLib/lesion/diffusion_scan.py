@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import scipy.ndimage as ndi
 import SimpleITK as sitk
 
-from StrokeSAMLib.anatomy.adc import adc_from_signals, parenchyma, rises_with_dwi, to_micro_units
+from StrokeSAMLib.anatomy.adc import adc_from_signals, assumed_adc, parenchyma, rises_with_dwi, to_micro_units
 from StrokeSAMLib.anatomy.brain_dwi import brain_mask
 from StrokeSAMLib.anatomy.coil import coil_field
 from StrokeSAMLib.anatomy.midsagittal import find_plane
@@ -15,13 +16,15 @@ from StrokeSAMLib.anatomy.plane import Plane
 from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.core.monitor import Monitor
 from StrokeSAMLib.imaging.geometry import array_spacing, canonical, coverage, image_like, resample_like, same_grid
-from StrokeSAMLib.imaging.morphology import gaussian
+from StrokeSAMLib.imaging.morphology import CONNECTIVITY_26, gaussian
 from StrokeSAMLib.io.image_checks import check_volume
 
 _LEAST_COVERED = 0.8
 _LEAST_MEASURED = 0.5
 _MOST_MISSING = 0.02
 _CT_AIR = -100.0
+# The 90th percentile of the DWI in a lesion, as a part of its median in tissue (docs/methods/measurements.md).
+_INFARCT_BRIGHTNESS = (1.9, 3.3)
 
 
 class DiffusionScan:
@@ -36,7 +39,7 @@ class DiffusionScan:
         spacing: (k, j, i), mm.
         dwi: the smoothed DWI without the brightness of the coils (see `anatomy.coil`), Float32.
         dwi_z: the DWI in robust standard deviations above the median of the parenchyma.
-        adc: 10⁻⁶ mm²/s.
+        adc: 10⁻⁶ mm²/s; assumed from the DWI where neither ADC nor b = 0 signal is given.
         b0: the signal without diffusion weighting, measured or computed.
         normal_adc: median ADC of the parenchyma, 10⁻⁶ mm²/s.
         normal_b0: median b = 0 signal of the parenchyma.
@@ -53,7 +56,7 @@ class DiffusionScan:
         """Check the images, find the brain, and bring DWI, ADC and b = 0 signal onto one grid.
 
         Args:
-            inputs: "dwi", with "adc" or "b0" or both. Their grids may differ.
+            inputs: "dwi", best with "adc" or "b0" or both. Their grids may differ.
             b_value: diffusion weighting of the DWI, s/mm².
             smoothing_mm: standard deviation of the smoothing of the signals, mm.
             monitor: progress from 0 to 1.
@@ -73,12 +76,13 @@ class DiffusionScan:
         self._smoothing = smoothing_mm
         self.dwi = self._smoothed(sitk.GetArrayFromImage(self.image))
         b0 = self._measured_b0(inputs["b0"]) if "b0" in inputs else None
+        self.is_adc_assumed = "adc" not in inputs and b0 is None
         if "adc" in inputs or b0 is None:
-            self.adc = self._measured_adc(inputs["adc"])
+            self.adc = self._assumed_adc() if self.is_adc_assumed else self._measured_adc(inputs["adc"])
             self.b0 = self.dwi * np.exp(np.clip(self.adc * b_value * 1e-6, 0, 5)) if b0 is None else b0
         else:
             self.adc, self.b0 = adc_from_signals(self.dwi, b0, b_value), b0
-        self._set_normal_values("adc" if "adc" in inputs else "b0")
+        self._set_normal_values("adc" if "adc" in inputs else "b0" if "b0" in inputs else "dwi")
 
     def midsagittal_plane(self) -> Plane:
         """The mid-sagittal plane. A note is added where it is unsure."""
@@ -88,9 +92,31 @@ class DiffusionScan:
         self.notes += notes
         return plane
 
-    def adc_like(self, reference: sitk.Image) -> sitk.Image:
-        """The ADC on the grid of `reference`, Float32, 10⁻⁶ mm²/s."""
-        return resample_like(image_like(self.adc, self.image), reference)
+    def measured_images(self, dwi: sitk.Image) -> dict[str, sitk.Image]:
+        """The images that a report measures, on the grid of `dwi`: the DWI, and the ADC (10⁻⁶ mm²/s) if it is known."""
+        if self.is_adc_assumed:
+            return {"dwi": dwi}
+        return {"dwi": dwi, "adc": resample_like(image_like(self.adc, self.image), dwi)}
+
+    def unlike_infarct(self, mask: np.ndarray) -> np.ndarray:
+        """The components of a mask that are too dark or too bright for an infarct, if brightness is the only sign.
+
+        Tracts are less bright, and the pile-up of signal beside air is brighter.
+
+        Args:
+            mask: bool (k, j, i) on the grid of `image`.
+
+        Returns:
+            Bool (k, j, i); empty where the ADC is known.
+        """
+        labels, count = ndi.label(mask, structure=CONNECTIVITY_26)
+        if not (self.is_adc_assumed and count):
+            return np.zeros_like(mask)
+        level = float(np.median(self.dwi[parenchyma(self.adc, self.inside)]))
+        ids = range(1, count + 1)
+        bright = ndi.labeled_comprehension(self.dwi, labels, ids, lambda v: np.percentile(v, 90), float, 0) / level
+        low, high = _INFARCT_BRIGHTNESS
+        return np.concatenate([[False], (bright < low) | (bright > high)])[labels]
 
     def filled_adc(self) -> np.ndarray:
         """The ADC with the normal value wherever it was not measured (0 or less), 10⁻⁶ mm²/s (k, j, i).
@@ -119,6 +145,16 @@ class DiffusionScan:
             self.notes.append(f"adc: values are in {unit}")
         if rises_with_dwi(adc, self.dwi, self.inside):
             self.notes.append("adc: high where dwi is bright; it should be low there: is one of them the b = 0 image?")
+        return adc
+
+    def _assumed_adc(self) -> np.ndarray:
+        self.notes.append(
+            "no ADC and no b = 0 image: the DWI alone cannot tell an infarct from T2 shine-through; check the result"
+        )
+        adc = np.ones_like(self.dwi)
+        for _ in range(2):  # the second time without what is bright
+            level = float(np.median(adc[self.inside]))
+            adc = assumed_adc(self.dwi / coil_field(self.dwi, adc, level, self.inside, self.spacing), self.inside)
         return adc
 
     def _on_dwi_grid(self, image: sitk.Image, name: str) -> np.ndarray:

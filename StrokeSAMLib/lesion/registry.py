@@ -70,7 +70,7 @@ class Method:
         return self.inputs[0].key
 
     def needs_text(self) -> str:
-        """The required inputs as text: "dwi; adc or b0"."""
+        """The required inputs as text: "t2w; adc; dwi; zones"."""
         return "; ".join(" or ".join(keys) for keys in self.needs)
 
     def options_class(self) -> type:
@@ -147,7 +147,7 @@ METHODS: tuple[Method, ...] = (
         title="DWI + ADC: compact U-Net (weights included)",
         summary="A small network, trained on synthetic strokes, segments the lesion in DWI and ADC.",
         inputs=_DIFFUSION,
-        needs=(("dwi",), ("adc", "b0")),
+        needs=(("dwi",),),
         module="dwi_unet",
         weights=True,
     ),
@@ -164,7 +164,7 @@ METHODS: tuple[Method, ...] = (
         title="DWI + ADC: diffusion restriction (no weights)",
         summary="Regions of low ADC and high DWI signal, grown from seeds with clear signs by hysteresis.",
         inputs=_DIFFUSION,
-        needs=(("dwi",), ("adc", "b0")),
+        needs=(("dwi",),),
         module="diffusion",
     ),
     Method(

@@ -49,6 +49,12 @@ def no_lesion_warning(mask: sitk.Image) -> list[str]:
     return [] if sitk.GetArrayViewFromImage(mask).any() else ["no lesion found"]
 
 
+def move_doubtful(mask: sitk.Image, possible: sitk.Image, doubtful: sitk.Image) -> tuple[sitk.Image, sitk.Image]:
+    """Lesion and possible lesion after the voxels in `doubtful` have left the lesion (all UInt8, on one grid)."""
+    moved = mask * doubtful
+    return mask - moved, possible | moved
+
+
 def possible_warning(possible: sitk.Image) -> list[str]:
     """A warning where there is what may be a lesion; otherwise an empty list."""
     from StrokeSAMLib.imaging.geometry import mask_volume_ml

@@ -102,7 +102,7 @@ class StrokeSAMLogic:
         """Segment the lesion in volume nodes and write it as a segment.
 
         Args:
-            inputs: volume nodes by key: "ncct", or "dwi" with "adc" or "b0".
+            inputs: volume nodes by key: "ncct", or "dwi", best with "adc" or "b0".
             method: id of the method (see `StrokeSAMLib.lesion.METHODS`); "auto" for the best method that can run.
             segmentationNode: the segmentation to write to; None for a new one with the geometry of the first volume.
             segmentId: the segment to replace; None to add a segment.

@@ -58,7 +58,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     """Segment the lesion in a diffusion scan.
 
     Args:
-        inputs: "dwi", with "adc" or "b0" or both. Their grids may differ; the result is on that of the DWI.
+        inputs: "dwi", best with "adc" or "b0" or both. Their grids may differ; the result is on that of the DWI.
         options: of this method.
         monitor: progress and cancellation.
 
@@ -69,7 +69,9 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     dwi = inputs["dwi"]
     scan = DiffusionScan(inputs, options.b_value, options.smoothing, monitor.part(0.05, 0.6))
     monitor.step(0.6, "finding restricted diffusion")
-    lesion = _lesion(scan, options)
+    found = _lesion(scan, options)
+    unlike = scan.unlike_infarct(found)
+    lesion = found & ~unlike
     score = _score(scan, options)
     monitor.step(0.8, "finding the mid-sagittal plane")
     plane = scan.midsagittal_plane()
@@ -80,7 +82,8 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         midsagittal=plane,
         method="diffusion",
         options={},
-        images={"dwi": dwi, "adc": scan.adc_like(dwi)},
+        images=scan.measured_images(dwi),
+        possible=mask_like(image_like(unlike, scan.image), dwi),
         warnings=tuple(scan.notes) if lesion.any() else (*scan.notes, "no lesion found: no restricted diffusion"),
     )
 

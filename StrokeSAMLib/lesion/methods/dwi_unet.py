@@ -17,7 +17,7 @@ from StrokeSAMLib.imaging.geometry import image_like, mask_like
 from StrokeSAMLib.lesion.diffusion_scan import DiffusionScan
 from StrokeSAMLib.lesion.network_inputs import diffusion_inputs
 from StrokeSAMLib.lesion.network_options import LesionNetwork
-from StrokeSAMLib.lesion.result import LesionResult, no_lesion_warning, possible_warning
+from StrokeSAMLib.lesion.result import LesionResult, move_doubtful, no_lesion_warning, possible_warning
 from StrokeSAMLib.lesion.second_pass import two_pass_prediction
 from StrokeSAMLib.lesion.unet import NetworkGrid, UNetOptions, lesion_on_scan, load_unet, predict_probability
 
@@ -36,7 +36,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     """Segment the lesion in a diffusion scan.
 
     Args:
-        inputs: "dwi", with "adc" or "b0" or both. Their grids may differ; the result is on that of the DWI.
+        inputs: "dwi", best with "adc" or "b0" or both. Their grids may differ; the result is on that of the DWI.
         options: of this method.
         monitor: progress and cancellation.
 
@@ -58,6 +58,8 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
     plane = scan.midsagittal_plane()
     brain = mask_like(scan.brain, dwi)
     mask, possible, score = lesion_on_scan(probability, grid, brain, options)
+    unlike = scan.unlike_infarct(sitk.GetArrayFromImage(mask_like(mask, scan.image)) > 0)
+    mask, possible = move_doubtful(mask, possible, mask_like(image_like(unlike, scan.image), dwi))
     return LesionResult(
         mask=mask,
         score=score,
@@ -65,7 +67,7 @@ def run(inputs: Mapping[str, sitk.Image], options: Options, monitor: Monitor) ->
         midsagittal=plane,
         method="dwi-unet",
         options=predictor.provenance(),
-        images={"dwi": dwi, "adc": scan.adc_like(dwi)},
+        images=scan.measured_images(dwi),
         warnings=(*notes, *scan.notes, *no_lesion_warning(mask), *possible_warning(possible)),
         possible=possible,
     )

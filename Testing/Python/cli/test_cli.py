@@ -95,7 +95,7 @@ def test_evaluate(head, tmp_path, capfd):
 def test_methods_lists_inputs_and_readiness(capfd):
     assert cli.run(["methods"]) == 0
     lines = capfd.readouterr().out.splitlines()
-    for method, needs in (("ncct-unet", "ncct"), ("asymmetry", "ncct"), ("diffusion", "dwi; adc or b0")):
+    for method, needs in (("ncct-unet", "ncct"), ("asymmetry", "ncct"), ("diffusion", "dwi")):
         (line,) = [line for line in lines if line.split()[:1] == [method]]
         assert needs in line
         assert line.split()[-1] == "yes"
@@ -173,7 +173,7 @@ class TestBadInput:
         refuse("methods", "magic", reason="no method or engine 'magic'; there are: ncct-unet")
         refuse("segment", "--method", "magic", "-o", out, reason="no method 'magic'")
         refuse("segment", "--method", "asymmetry", "-o", out, reason="needs ncct")
-        refuse("segment", "--method", "diffusion", "--dwi", scan, "-o", out, reason="needs adc or b0")
+        refuse("segment", "--method", "diffusion", "--adc", scan, "-o", out, reason="needs dwi")
         refuse(*segment_ncct(scan, out, "--set", "seed"), reason="NAME=VALUE")
         refuse(*segment_ncct(scan, out, "--set", "seed=deep"), reason="'seed' must be a number")
         refuse(*segment_ncct(scan, out, "--set", "seed=99"), reason="0.5 to 20")

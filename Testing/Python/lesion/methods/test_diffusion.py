@@ -73,6 +73,27 @@ class TestSimulated:
         assert any("no lesion found" in text for text in result.warnings)
 
 
+class TestDwiAlone:
+    def segmented(self, scan, infarct, small):
+        """The result for an infarct and a small spot of this brightness, as parts of that of tissue."""
+        tissue = scan.dwi[scan.adc == 800].mean()
+        dwi = np.select([scan.lesion, scan.small], [infarct * tissue, small * tissue], scan.dwi)
+        return segment({"dwi": scan.image(dwi)}, "diffusion")
+
+    def test_finds_infarcts_and_shine_through_with_a_note_and_without_an_adc(self, scan):
+        result = self.segmented(scan, 2.3, 2.3)
+        assert dice(result.mask, scan.image(scan.lesion | scan.small | scan.shine)) > 0.85
+        assert any("cannot tell an infarct from T2 shine-through" in line for line in result.warnings)
+        assert list(result.images) == ["dwi"]
+
+    @pytest.mark.parametrize("brightness", [1.85, 5.0])
+    def test_what_is_too_dark_or_too_bright_for_an_infarct_is_a_possible_lesion(self, scan, brightness):
+        result = self.segmented(scan, 2.3, brightness)
+        middle = tuple(np.argwhere(scan.small).mean(axis=0).round().astype(int))
+        assert array(result.possible)[middle] and not array(result.mask)[middle]
+        assert array(result.mask)[scan.lesion].mean() > 0.8
+
+
 class TestRefusals:
     def check_refused(self, inputs, reason):
         with pytest.raises(InputError, match=reason):
@@ -83,9 +104,6 @@ class TestRefusals:
         self.check_refused(
             {"dwi": scan.image(scan.dwi), "adc": colours}, "adc: a scalar volume .* 3 components a voxel"
         )
-
-    def test_refuses_a_dwi_without_adc_and_b0(self, scan):
-        self.check_refused({"dwi": scan.image(scan.dwi)}, "needs adc or b0")
 
     def test_refuses_images_of_different_extents(self, scan):
         other = scan.image(scan.adc)
