@@ -113,8 +113,8 @@ class DiffusionScan:
         if not (self.is_adc_assumed and count):
             return np.zeros_like(mask)
         level = float(np.median(self.dwi[parenchyma(self.adc, self.inside)]))
-        ids = range(1, count + 1)
-        bright = ndi.labeled_comprehension(self.dwi, labels, ids, lambda v: np.percentile(v, 90), float, 0) / level
+        components = (self.dwi[labels == number] for number in range(1, count + 1))
+        bright = np.array([np.percentile(values, 90) for values in components]) / level
         low, high = _INFARCT_BRIGHTNESS
         return np.concatenate([[False], (bright < low) | (bright > high)])[labels]
 

@@ -31,8 +31,8 @@ def writePossible(
     """
     segmentation = segmentationNode.GetSegmentation()
     ids = [segmentation.GetNthSegmentID(n) for n in range(segmentation.GetNumberOfSegments())]
-    earlier = next((id for id in ids if readTag(segmentation.GetSegment(id), _LESION) == lesionId), None)
+    earlier = next((id for id in ids if readTag(segmentation.GetSegment(id), _LESION) == {"segment": lesionId}), None)
     if earlier is None and not labelmap.GetScalarRange()[1]:
         return
     segmentId = writer.write(labelmap, segmentationNode, volumeNode, earlier, POSSIBLE)
-    writeTag(segmentation.GetSegment(segmentId), _LESION, lesionId)
+    writeTag(segmentation.GetSegment(segmentId), _LESION, {"segment": lesionId})

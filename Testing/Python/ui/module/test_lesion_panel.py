@@ -53,9 +53,9 @@ class TestChoosing:
     def test_apply_is_enabled_once_the_needed_inputs_are_selected(self, panel):
         panel.setMethod("diffusion")
         assert panel.state.method == "diffusion"
-        choose(panel, dwi="node")
-        assert panel.view.last("setApplyEnabled") == (False, "Select ADC or b=0 image")
         choose(panel, b0="node")
+        assert panel.view.last("setApplyEnabled") == (False, "Select DWI (trace, b≈1000)")
+        choose(panel, dwi="node")
         assert panel.view.last("setApplyEnabled")[0] is True
 
     @pytest.mark.parametrize("id", ["", "unknown"])

@@ -19,7 +19,7 @@ from StrokeSAMLib.mrml.origin import lesionVolume  # noqa: E402
 from StrokeSAMLib.ui.module.lesion_panel import LesionPanel  # noqa: E402
 
 FAR = (300.0, 0.0, 0.0)
-MEASUREMENTS = {"volume_ml": 1.0, "side": "left", "components": [], "intensities": {}}
+MEASUREMENTS = {"volume_ml": 1.0, "side": "left", "components": [], "intensities": {}, "possible_ml": None}
 
 
 def threshold(inputs, method, progress, cancel, **options):
