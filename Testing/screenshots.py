@@ -16,11 +16,11 @@ from pathlib import Path
 from slicer_command import ROOT, obstacle, slicer_command
 
 SCRIPT = ROOT / "Testing" / "Slicer" / "screenshots.py"
-# Name, size of the window in Qt's pixels, pixels of the screen for one of Qt's, and style.
+# Name, size of the window in Qt's pixels, pixels of the screen for one of Qt's, and style ("" for that of start-up).
 WINDOWS = (
-    ("1600x1000", (1600, 1000), 1, "Light Slicer"),
-    ("1280x720", (1280, 720), 1, "Light Slicer"),
-    ("twice", (1600, 1000), 2, "Light Slicer"),
+    ("1600x1000", (1600, 1000), 1, ""),
+    ("1280x720", (1280, 720), 1, ""),
+    ("twice", (1600, 1000), 2, ""),
     ("dark", (1600, 1000), 1, "Dark Slicer"),
 )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import qt
 import slicer
-from slicer_case import MIDDLE, SIZE, SlicerCase, ball, dice, waitFor
+from slicer_case import MIDDLE, SIZE, SlicerCase, ball, dice, setStyle, waitFor
 
 
 class EffectTests(SlicerCase):
@@ -280,11 +280,11 @@ class EffectTests(SlicerCase):
 
     def test_the_effect_works_in_the_dark_style(self):
         volumeNode = self.makeVolume()
-        slicer.app.setStyle("Dark Slicer")
+        setStyle("Dark Slicer")
         try:
             self.openEffect(volumeNode)
             self.drawBox(volumeNode)
             self.idle()
         finally:
-            slicer.app.setStyle("Light Slicer")
+            setStyle("Light Slicer")
         self.assertTrue(self.prompts.sessionView.outlines)

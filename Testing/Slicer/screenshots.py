@@ -13,7 +13,7 @@ import slicer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from slicer_case import SlicerCase
+from slicer_case import SlicerCase, setStyle
 
 FOLDER = Path(os.environ["STROKESAM_SCREENSHOTS"])
 WIDTH, HEIGHT = map(int, os.environ.get("STROKESAM_WINDOW", "1600x1000").split("x"))
@@ -24,7 +24,8 @@ INSIDE, OUTSIDE = (-48, -5, 2.5), (-24, 24, 2.5)
 
 class Screenshots(SlicerCase):
     def setUp(self):
-        slicer.app.setStyle(os.environ.get("STROKESAM_STYLE", "Light Slicer"))
+        if os.environ.get("STROKESAM_STYLE"):
+            setStyle(os.environ["STROKESAM_STYLE"])
         super().setUp()
         slicer.util.mainWindow().resize(WIDTH, HEIGHT)
         slicer.util.setPythonConsoleVisible(False)

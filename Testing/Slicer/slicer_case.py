@@ -60,6 +60,13 @@ def waitFor(condition, seconds=30):
     return longest
 
 
+def setStyle(name):
+    """Set one of Slicer's styles with its colours, which Slicer itself sets at start-up only."""
+    slicer.app.setStyle(name)
+    slicer.app.setPalette(slicer.app.style().standardPalette())
+    slicer.app.processEvents()
+
+
 class SlicerCase(unittest.TestCase):
     """A test with a fresh scene and the module's panel open."""
 

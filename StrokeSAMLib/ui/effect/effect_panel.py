@@ -44,19 +44,19 @@ class EffectPanel:
         layout = qt.QVBoxLayout(self.widget)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(self._toolRow())
-        # Directly under the tools, so that they are in sight in a small window.
+        # Beginning with what is needed most, so that it is in sight in a small window.
         self._message = _wrappedLabel()
         layout.addWidget(self._message)
         layout.addLayout(self._progressRow())
         layout.addLayout(self._engineRow())
         self._status = _wrappedLabel()
         layout.addWidget(self._status)
+        layout.addLayout(self._propagationRow())
+        layout.addLayout(_row(self._applyButton()))
         layout.addWidget(self._promptList())
         layout.addLayout(self._promptRow())
         layout.addLayout(self._startRow())
-        layout.addLayout(self._propagationRow())
         layout.addLayout(self._rangeRow())
-        layout.addLayout(_row(self._applyButton()))
         self.showMessage("")
 
     def showTool(self, id: str) -> None:

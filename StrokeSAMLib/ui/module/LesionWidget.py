@@ -109,11 +109,12 @@ class LesionWidget:
         label = self._ui.pictureLabel
         label.setVisible(picture is not None)
         self._ui.savePictureButton.setEnabled(picture is not None)
-        if picture is None:
-            label.setPixmap(qt.QPixmap())
-        else:
+        pixmap = qt.QPixmap()
+        if picture is not None:
             width = self._ui.resultCollapsibleButton.width - 2 * _MARGIN
-            label.setPixmap(qt.QPixmap(str(picture)).scaledToWidth(max(width, _MARGIN), qt.Qt.SmoothTransformation))
+            pixmap = qt.QPixmap(str(picture)).scaledToWidth(max(width, _MARGIN), qt.Qt.SmoothTransformation)
+        label.setPixmap(pixmap)
+        label.setMinimumHeight(pixmap.height())  # the section is no larger than its contents need at least
 
     def _connect(self) -> None:
         ui = self._ui

@@ -146,6 +146,9 @@ class QPixmap(Widget):
         self.properties["width"] = width
         return self
 
+    def height(self):
+        return 0
+
 
 class QPainter(Widget):
     def drawLine(self, *ends): ...
