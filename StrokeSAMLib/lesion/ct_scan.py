@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import SimpleITK as sitk
 
+from StrokeSAMLib.anatomy.ct_findings import misleading_findings
 from StrokeSAMLib.anatomy.hounsfield import to_hounsfield
 from StrokeSAMLib.anatomy.mirror import find_mirror
 from StrokeSAMLib.core.monitor import Monitor
@@ -39,4 +40,5 @@ class CtScan:
         self.hounsfield, self.notes = to_hounsfield(inputs["ncct"], "ncct")
         monitor.step(0.0, "finding the brain")
         self.grid = CtGrid(self.hounsfield)
+        self.notes += misleading_findings(self.grid.hu, self.grid.inside, self.grid.spacing)
         self.mirror = find_mirror(self.grid.structure(), self.grid.brain, deformable, monitor.part(0.15, 1.0))
