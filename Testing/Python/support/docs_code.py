@@ -11,7 +11,7 @@ def python_blocks(page):
     return re.findall(r"^```python\n(.*?)^```$", (ROOT / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
-def run_block(code, page, **names):
+def run_block(code, page, /, **names):
     """Run a code block as if it were typed in a console; returns the names that it leaves.
 
     Args:
