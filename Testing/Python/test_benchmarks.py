@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
+from diffusion_phantom import DiffusionPhantom
 from helpers import ball_anatomy, load_script, real_image
+from PIL import Image
 
+from StrokeSAMLib.imaging.geometry import image_like
 from StrokeSAMLib.phantom import Infarct, head_ct
 
 torch = pytest.importorskip("torch")
@@ -14,7 +17,8 @@ FOLDER = Path(__file__).parents[1] / "Benchmarks"
 
 
 @pytest.fixture
-def benchmark(request):
+def benchmark(request, monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))  # benchmarks share files
     return load_script(FOLDER / f"{request.param}.py")
 
 
@@ -72,3 +76,21 @@ def test_infarcts_are_inserted_into_a_real_scan(benchmark, monkeypatch, capsys):
     assert [painted[1].strip(), there[1].strip()] == ["painted over", "there"]
     found, most = (int(word) for word in painted[4].split(" of "))
     assert most == 12 >= found >= 9
+
+
+@pytest.mark.parametrize("benchmark", ["evidence"], indirect=True)
+def test_the_evidence_page_and_its_sheet_show_every_case(benchmark, tmp_path, monkeypatch):
+    scan = DiffusionPhantom()
+    images = {"dwi": scan.image(scan.dwi), "adc": scan.image(scan.adc)}
+    truth = image_like(scan.lesion | scan.small, scan.grid)
+    cases = [benchmark.Case("ill", images, truth), benchmark.Case("unknown", images, None)]
+    monkeypatch.setattr(benchmark, "dwi_cases", lambda: iter(cases))
+    for other in ("ct_cases", "phantom_cases"):
+        monkeypatch.setattr(benchmark, other, lambda: iter(()))
+    monkeypatch.setattr(sys, "argv", ["evidence.py", str(tmp_path / "page.md"), "--sheet", str(tmp_path / "sheet.png")])
+    benchmark.main()
+    rows = [line.split("|")[1:-1] for line in (tmp_path / "page.md").read_text("utf-8").splitlines() if "|" in line]
+    ill, unknown = (next(row for row in rows if row[0].strip() == name) for name in ("ill", "unknown"))
+    assert float(ill[2].split("**")[1]) > 0.9
+    assert ill[2].split(",")[1].strip() == unknown[2].strip()
+    assert Image.open(tmp_path / "sheet.png").size == (1600, 400)
