@@ -22,6 +22,8 @@ _LEAST_AIR = 0.01
 _LEAST_TISSUE = 0.02
 # A single value that this part of the voxels have was not measured: it is padding, or air of a constant value.
 _LEAST_CONSTANT = 0.05
+# A background without air, as around a brain without skull, is larger.
+_LEAST_BACKGROUND = 0.1
 _LEAST_REGION = 0.005
 # In CT few voxels have values between brain and bone. In an MR scaled to the same range many do.
 _MOST_BETWEEN = 0.35
@@ -96,7 +98,8 @@ class _GreyLevels:
         offsets = (0, STORED_OFFSET, *_OTHER_OFFSETS) if is_stored else (0,)
         with_air = (offset for offset in offsets if self._has_air(offset) and self._has_tissue(offset))
         # Without air that was measured, a constant background must do.
-        without = (offset for offset in offsets[:2] if self.constants.size and self._has_tissue(offset))
+        has_background = any(self.part(value) >= _LEAST_BACKGROUND for value in self.constants)
+        without = (offset for offset in offsets[:2] if has_background and self._has_tissue(offset))
         return next(with_air, next(without, None))
 
     def padding(self, offset: float) -> list[float]:
