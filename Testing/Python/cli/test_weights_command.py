@@ -86,8 +86,8 @@ class TestCommand:
             assert cli.run(["weights", "verify", *arguments]) == 0
             lines = capfd.readouterr().out.splitlines()
             assert f"swift-medsam: intact, SHA-256 {digest}" in lines
-            # The two shipped networks are compared too.
-            assert len(lines) == (1 if arguments else 3)
+            # The three shipped networks are compared too.
+            assert len(lines) == (1 if arguments else 4)
         assert cli.run(["weights", "remove", "swift-medsam"]) == 0
         assert names(store) == []
 

@@ -11,13 +11,14 @@ def python_blocks(page):
     return re.findall(r"^```python\n(.*?)^```$", (ROOT / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
-def run_block(code, page, /, **names):
+def run_block(code, page, console):
     """Run a code block as if it were typed in a console; returns the names that it leaves.
 
     Args:
         code: the block.
         page: the page that the block is on, for tracebacks.
-        names: what the console has at the start.
+        console: what the console has at the start, by name.
     """
+    names = dict(console)
     exec(compile(code, page, "exec"), names)
     return names

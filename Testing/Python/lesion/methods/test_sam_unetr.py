@@ -117,7 +117,7 @@ class TestMethod:
         away = sitk.Image(images["zones"])
         away.SetOrigin((500.0, 0.0, 0.0))
         flat = sitk.Compose(images["zones"], images["zones"])
-        for zones, why in ((away, "no prostate"), (images["zones"] * 0, "every voxel"), (flat, "a 3-D scalar volume")):
+        for zones, why in ((away, "no prostate"), (images["zones"] * 0, "every voxel"), (flat, "a scalar volume")):
             with pytest.raises(InputError, match=f"zones: {why}"):
                 segment({**images, "zones": zones}, "sam-unetr", random_weights=1)
         with pytest.raises(InputError, match="method sam-unetr needs zones"):

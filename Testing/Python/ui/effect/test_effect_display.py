@@ -4,7 +4,7 @@ import pytest
 
 slicer = pytest.importorskip("slicer")
 
-from balls import MIDDLE, axial, xy_of  # noqa: E402
+from balls import MIDDLE, axial, slice_node, xy_of  # noqa: E402
 from effect_host import SliceWidget, click, drag, draw, finish, listed, of_kind  # noqa: E402
 from fake_qt import send  # noqa: E402
 from nodes import world_of  # noqa: E402
@@ -35,6 +35,23 @@ def test_nothing_is_drawn_in_a_view_that_does_not_display_the_segmentation(
     display.SetVisibility(True)
     display.RemoveAllViewNodeIDs()
     assert shown(red) and shown(green)
+
+
+def test_a_view_is_rendered_only_when_its_drawing_changes(effect, red, scene, volume, application):
+    far = world_of(volume, (MIDDLE[2], MIDDLE[1], MIDDLE[0] + 5))
+    other = application.views["Green"] = SliceWidget(slice_node(scene, far, (-1, 0, 0), (0, -1, 0)))
+    effect.layoutChanged()
+    draw(effect, red, volume)
+    finish()
+    assert red.renders and not other.renders
+    count = red.renders
+    effect.updateGUIFromMRML()
+    effect.layoutChanged()
+    effect.updateGUIFromMRML()
+    assert red.renders <= count + 2 and not other.renders  # taken out of the view, and drawn anew
+    count = red.renders
+    effect.deactivate()
+    assert red.renders == count + 1 and not other.renders
 
 
 def test_a_view_that_qt_deleted_does_not_disturb_leaving_the_effect(effect, red, volume):

@@ -37,7 +37,7 @@ def written_ml(segmentation_node, volume_node):
 
 
 def test_the_code_for_slicers_console_in_the_readme_runs(console):
-    names = run_block(python_blocks("README.md")[0], "README.md", **console)
+    names = run_block(python_blocks("README.md")[0], "README.md", console)
     volume = names["volumeNode"]
     automatic, drawn = names["segmentationNode"], names["session"].segmentationNode
     assert written_ml(automatic, volume) > 40 and written_ml(drawn, volume) > 40
@@ -45,7 +45,7 @@ def test_the_code_for_slicers_console_in_the_readme_runs(console):
 
 def test_the_code_for_slicers_console_in_the_docs_runs(console):
     (code,) = python_blocks("docs/slicer.md")
-    names = run_block(code, "docs/slicer.md", **console)
+    names = run_block(code, "docs/slicer.md", console)
     segmentation = names["segmentationNode"].GetSegmentation()
     assert segmentation.GetNumberOfSegments() == 2
     assert segmentation.GetNthSegmentID(1) == names["segmentId"]
@@ -54,7 +54,7 @@ def test_the_code_for_slicers_console_in_the_docs_runs(console):
 def test_the_code_for_any_python_in_the_readme_runs(head, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     sitk.WriteImage(head.ncct, "head.nii.gz")
-    run_block(python_blocks("README.md")[1], "README.md")
+    run_block(python_blocks("README.md")[1], "README.md", {})
     volume, side = capsys.readouterr().out.split()
     assert float(volume) > 40 and side == "left"
     assert sitk.GetArrayFromImage(sitk.ReadImage("lesion.nii.gz")).any()

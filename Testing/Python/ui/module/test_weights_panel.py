@@ -52,7 +52,7 @@ def test_every_checkpoint_is_listed_with_its_users(panel):
         *("MedSAM2", "medsam2", "156 MB"),
         find_weights("medsam2").licence,
     )
-    assert {row.id for row in rows if row.stored} == {"ncct-unet", "dwi-unet"}
+    assert {row.id for row in rows if row.stored} == {"ncct-unet", "dwi-unet", "prompt-unet"}
     assert next(row.size for row in rows if row.id == "sam2.1-small") == "?"
 
 
