@@ -20,7 +20,17 @@ SIGN = 0.2
 SETTLED = 0.3
 
 
+# Wider than the options of either effect, so that no effect changes the size of the views, pixels.
+PANEL_WIDTH = 600
+
+
 class SpeedTests(SlicerCase):
+    def setUp(self):
+        super().setUp()
+        panel = slicer.util.mainWindow().findChild("QDockWidget")
+        self.addCleanup(panel.setMinimumWidth, panel.minimumWidth)
+        panel.setMinimumWidth(PANEL_WIDTH)
+
     def test_no_action_costs_the_main_thread_more_than_paint(self):
         for slices, transformed in ((40, False), (40, True), (200, False)):
             with self.subTest(slices=slices, transformed=transformed):
