@@ -41,7 +41,7 @@ def change(path, old, new):
 
 def change_entry(root, **values):
     path = root / "packaging" / "StrokeSAM.json"
-    entry = {**json.loads(path.read_text()), **values}
+    entry = {**json.loads(path.read_text("utf-8")), **values}
     path.write_text(json.dumps({key: value for key, value in entry.items() if value is not None}))
 
 
@@ -135,7 +135,7 @@ def test_a_clone_that_is_too_large_is_found(checkout, monkeypatch):
 
 
 class TestOnline:
-    ENTRY = json.loads((ROOT / "packaging" / "StrokeSAM.json").read_text())
+    ENTRY = json.loads((ROOT / "packaging" / "StrokeSAM.json").read_text("utf-8"))
     FIELDS = check.cmake_fields(ROOT / "CMakeLists.txt")
 
     def test_addresses_that_answer_and_the_topic_are_fine(self):

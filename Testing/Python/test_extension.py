@@ -17,7 +17,7 @@ from StrokeSAMLib.weights.store import FOLDER_VARIABLE
 
 def cmake_list(path, name):
     """The entries of `set(name …)` in the file `path`, a CMakeLists.txt."""
-    match = re.search(rf"set\({name}\s+(.*?)\)", path.read_text(), re.DOTALL)
+    match = re.search(rf"set\({name}\s+(.*?)\)", path.read_text("utf-8"), re.DOTALL)
     return set(match.group(1).replace("${MODULE_NAME}", "StrokeSAM").split())
 
 
@@ -73,7 +73,7 @@ def property_of(widget, name):
 
 class TestPanelFile:
     def test_the_file_has_every_widget_that_the_code_uses(self):
-        code = "".join((ROOT / f"StrokeSAMLib/ui/module/{name}Widget.py").read_text() for name in SECTIONS)
+        code = "".join((ROOT / f"StrokeSAMLib/ui/module/{name}Widget.py").read_text("utf-8") for name in SECTIONS)
         used = set(re.findall(r"ui\.([a-z]\w+(?:Selector|Box|Button|Bar|Label|Table|Edit))\b", code))
         assert len(used) > 25
         assert used <= WIDGETS.keys()
@@ -98,7 +98,7 @@ class TestPanelFile:
             assert property_of(widget, "buddy") in WIDGETS, name
 
     def test_every_choice_is_a_saved_parameter(self):
-        code = (ROOT / "StrokeSAM/StrokeSAM.py").read_text()
+        code = (ROOT / "StrokeSAM/StrokeSAM.py").read_text("utf-8")
         saved = set(re.findall(r"^    (\w+): ", code.split("class StrokeSAMParameterNode")[1], re.MULTILINE))
         bound = {property_of(widget, "SlicerParameterName") for widget in WIDGETS.values()} - {None}
         assert bound == saved - {"method", "options"}
@@ -181,7 +181,7 @@ def test_the_module_file_registers_its_parts_and_imports_nothing_heavy():
     pytest.importorskip("slicer")
     code = FAKE_SLICER.format(module=str(ROOT / "StrokeSAM"))
     environment = {name: value for name, value in os.environ.items() if name != FOLDER_VARIABLE}
-    run = partial(subprocess.run, capture_output=True, text=True, cwd=ROOT / "docs", env=environment)
+    run = partial(subprocess.run, capture_output=True, encoding="utf-8", cwd=ROOT / "docs", env=environment)
     done = run([sys.executable, "-c", code])
     assert done.stdout.splitlines() == [
         "[] ['SegmentEditorEffect.py', 'StrokeSAM.term.json', 'StrokeHeadCT']",

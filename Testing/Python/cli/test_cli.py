@@ -56,7 +56,7 @@ def test_demo(tmp_path, capfd):
     folder = tmp_path / "demo"
     lesion, truth = (sitk.ReadImage(str(folder / name)) for name in ("lesion.nii.gz", "truth.nii.gz"))
     assert dice(lesion, truth) >= 0.80
-    document = json.loads((folder / "report.json").read_text())
+    document = json.loads((folder / "report.json").read_text("utf-8"))
     jsonschema.validate(document, schema())
     assert document["inputs"]["ncct"]["file"] == "ncct.nii.gz"
     assert Image.open(folder / "overview.png").size[0] > 800
@@ -76,7 +76,7 @@ def test_segment_writes_all_requested_outputs(head, tmp_path, capfd):
     assert {path.name for path in tmp_path.iterdir()} == {"lesion.nii.gz", *names.values()}
     scan, lesion = (sitk.ReadImage(str(path)) for path in (head / "ncct.nii.gz", tmp_path / "lesion.nii.gz"))
     assert lesion.GetOrigin() == scan.GetOrigin()
-    assert json.loads((tmp_path / "report.json").read_text())["options"]["deformable"] is False
+    assert json.loads((tmp_path / "report.json").read_text("utf-8"))["options"]["deformable"] is False
     score = array(sitk.ReadImage(str(tmp_path / "score.nrrd")))
     assert 0 <= score.min() < 0.01 < 0.9 < score.max() <= 1
     doubt = array(sitk.ReadImage(str(tmp_path / "doubt.nrrd")))
@@ -88,7 +88,7 @@ def test_evaluate(head, tmp_path, capfd):
     command = ["evaluate", "--reference", truth, "--prediction", truth, "-o", tmp_path / "m.csv"]
     assert cli.run([*map(str, command), "--plot", str(tmp_path / "m.png")]) == 0
     assert "1.000" in capfd.readouterr().out
-    assert (tmp_path / "m.csv").read_text().splitlines()[1].startswith("truth,1,1,0,")
+    assert (tmp_path / "m.csv").read_text("utf-8").splitlines()[1].startswith("truth,1,1,0,")
     assert Image.open(tmp_path / "m.png").format == "PNG"
 
 
@@ -217,6 +217,8 @@ cli.main(sys.argv[1:])
 
 def test_an_interrupted_command_leaves_no_files(head, tmp_path):
     command = segment_ncct(head / "ncct.nii.gz", tmp_path / "lesion.nii.gz", "--report", tmp_path / "report.json")
-    ended = subprocess.run([sys.executable, "-c", _INTERRUPTED, *map(str, command)], capture_output=True, text=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED, *map(str, command)], capture_output=True, encoding="utf-8"
+    )
     assert (ended.returncode, ended.stderr) == (130, "strokesam: interrupted\n")
     assert list(tmp_path.iterdir()) == []

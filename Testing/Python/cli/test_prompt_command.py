@@ -74,7 +74,7 @@ def test_a_box_becomes_a_segment_and_its_session_can_be_replayed(scan, prompts, 
     assert dice(segment, truth) > 0.95
     assert run("replay", tmp_path / "segment.json", scan, "-o", tmp_path / "again.nii.gz") == 0
     assert (voxels(tmp_path / "again.nii.gz") == segment).all()
-    assert (tmp_path / "again.json").read_text() == (tmp_path / "segment.json").read_text()
+    assert (tmp_path / "again.json").read_text("utf-8") == (tmp_path / "segment.json").read_text("utf-8")
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
@@ -137,7 +137,7 @@ def test_a_box_drawn_on_a_sagittal_slice(scan, prompts, tmp_path):
     out = tmp_path / "segment.nii.gz"
     box = ("box", [(30, 20, 2), (30, 39, 6)])
     assert run("prompt", scan, "--prompts", prompts(box), "-o", out) == 0
-    assert json.loads((tmp_path / "segment.json").read_text())["plane"] == {"axis": 0}
+    assert json.loads((tmp_path / "segment.json").read_text("utf-8"))["plane"] == {"axis": 0}
     assert voxels(out)[3:6, 22:38, 24:36].all()
 
 

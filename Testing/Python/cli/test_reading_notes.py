@@ -30,7 +30,7 @@ def test_notes_of_reading_are_in_the_report_and_on_stderr(tmp_path, capfd, file_
     words = ("--method", "asymmetry", "--ncct", str(scan), "-o", str(tmp_path / "mask.nii.gz"), "--report", str(report))
     assert cli.run(["segment", *words]) == 0
     assert "note: ncct: the table moved" in capfd.readouterr().err
-    assert "ncct: the table moved" in json.loads(report.read_text())["warnings"]
+    assert "ncct: the table moved" in json.loads(report.read_text("utf-8"))["warnings"]
 
 
 def test_notes_of_reading_are_on_stderr_of_an_interactive_session(tmp_path, capfd, file_read_as):

@@ -127,7 +127,7 @@ class TestCommand:
             main(["weights", "fetch", "sam2.1-tiny", "--yes"])
         """
         command = [sys.executable, "-c", textwrap.dedent(code)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8")
         deadline = time.monotonic() + 60
         while not any(path.stat().st_size for path in store.folder.glob(".strokesam-*")):
             assert process.poll() is None and time.monotonic() < deadline

@@ -14,7 +14,7 @@ from StrokeSAMLib.core.errors import InputError
 from StrokeSAMLib.evaluation import case_metrics, detect_lesions, evaluate, plot, summarise, write_csv
 
 DATA = Path(__file__).parents[2] / "Data"
-GOLDEN = json.loads((DATA / "metrics_golden.json").read_text())["cases"]
+GOLDEN = json.loads((DATA / "metrics_golden.json").read_text("utf-8"))["cases"]
 
 
 def golden_masks(case):

@@ -88,7 +88,7 @@ class TestNrrd:
         for k, plane in enumerate(VOXELS):
             (tmp_path / f"v{k}").write_bytes(plane.tobytes())
         path = nrrd(tmp_path / "a.nhdr", data_file="X")
-        head, _, _ = path.read_text().partition("data file: X")
+        head, _, _ = path.read_text("utf-8").partition("data file: X")
         path.write_text(f"{head}data file: {data_file}\n")
         assert_is_the_volume(path)
 

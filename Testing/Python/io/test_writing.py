@@ -37,7 +37,7 @@ def test_refuses_a_path_that_cannot_be_written(tmp_path):
         with pytest.raises(InputError, match=reason):
             check_output(path, [scan, series])
     assert sorted(tmp_path.iterdir()) == [scan, series]
-    assert scan.read_text() == "scan"
+    assert scan.read_text("utf-8") == "scan"
 
 
 def test_refuses_a_read_only_file():
@@ -63,12 +63,12 @@ def test_refuses_a_read_only_file():
         assert output_of(code, path) == ""
         path.chmod(0o444)
         assert output_of(code, path) == f"{path}: the file exists and is read-only\n"
-        assert path.read_text() == "old" and list(folder.iterdir()) == [path]
+        assert path.read_text("utf-8") == "old" and list(folder.iterdir()) == [path]
 
 
 def output_of(code, path):
     command = [sys.executable, "-c", code, str(path)]
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
 
 
 # Formats of two files, of one slice, or without geometry; an unknown format; no format at all.

@@ -334,7 +334,7 @@ class TestErrors:
 def test_the_terms_match_the_shipped_file():
     from helpers import ROOT
 
-    shipped = json.loads((ROOT / "StrokeSAM/Resources/StrokeSAM.term.json").read_text())
+    shipped = json.loads((ROOT / "StrokeSAM/Resources/StrokeSAM.term.json").read_text("utf-8"))
     (category,) = shipped["SegmentationCodes"]["Category"]
     codes = {(t["CodeValue"], t["CodingSchemeDesignator"], t["CodeMeaning"]) for t in category["Type"]}
     assert codes == {term.code for term in TERMS}
@@ -366,7 +366,7 @@ def test_a_stroke_window_is_not_replaced_by_an_automatic_one(scene):
 def test_importing_the_api_imports_nothing_heavy():
     heavy = ("scipy", "SimpleITK", "torch", "matplotlib")
     code = f"import sys, StrokeSAMLib.mrml; print([name for name in {heavy} if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8").stdout.strip() == "[]"
 
 
 def test_the_phantoms_infarct_is_segmented(scene):

@@ -179,7 +179,7 @@ class TestDocument:
         with pytest.raises(ValueError, match="JSON"):
             write_report({"volume": float("nan")}, path)
         assert [file.name for file in tmp_path.iterdir()] == ["report.json"]
-        assert path.read_text() == "old"
+        assert path.read_text("utf-8") == "old"
         with pytest.raises(InputError):
             write_report({}, tmp_path / "nowhere" / "report.json")
 

@@ -13,7 +13,7 @@ DATA = ROOT / "Testing" / "Data"
 
 def wanted_keys(name):
     """The keys of the published checkpoint with their shapes, in order."""
-    table = json.loads((DATA / "keys" / f"{name}.json").read_text())
+    table = json.loads((DATA / "keys" / f"{name}.json").read_text("utf-8"))
     return [(entry["key"], tuple(entry["shape"])) for entry in table["keys"]]
 
 

@@ -26,7 +26,7 @@ def status(name: str) -> int:
 
     The peak, VmHWM, belongs to this process. The peak of getrusage is inherited from the process that started it.
     """
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
 
 

@@ -19,7 +19,7 @@ def test_two_processes_learn_the_same_as_one_from_as_many_patients(anatomy_folde
     pytest.importorskip("lightning_fabric")
     command = [Path(sys.executable).with_name("strokesam"), "train", "dwi-unet", "--anatomy", anatomy_folder]
     command += ["-o", tmp_path / "two", "--steps", "2", "--devices", "2", "--precision", "float32"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("dwi-unet: 2 steps") == 1
     anatomies = read_anatomies(anatomy_folder)

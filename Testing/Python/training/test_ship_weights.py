@@ -38,7 +38,7 @@ def test_a_trained_network_ships_with_its_hash_and_its_training(ship, tmp_path):
     rows = json.loads((tmp_path / "catalogue.json").read_text("utf-8"))["weights"]
     (row,) = [row for row in rows if row["id"] == "dwi-unet"]
     assert row["bytes"] == len(shipped)
-    card = (tmp_path / "dwi-unet.md").read_text()
+    card = (tmp_path / "dwi-unet.md").read_text("utf-8")
     run = "7 steps (2 of cooldown, float32) of seed 1, maps egg 0123"
     assert f"- File: {len(shipped)} bytes, SHA-256 {row['sha256']}; {run}.\n- Lic" in card
 

@@ -14,5 +14,5 @@ slicer = load_script(ROOT / "Testing" / "slicer_command.py")
 @pytest.mark.timeout(1800)
 def test_the_tests_in_slicer_pass():
     command = slicer.slicer_command(ROOT / "Testing" / "Slicer" / "StrokeSAMInSlicer.py")
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]

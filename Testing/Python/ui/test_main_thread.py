@@ -95,7 +95,11 @@ def test_torch_is_imported_on_a_worker_and_not_on_the_main_thread(actions, store
     support = os.pathsep.join(str(ROOT / folder) for folder in (".", "Testing/Python/support", "Testing/Data"))
     environment = {**os.environ, "PYTHONPATH": support, FOLDER_VARIABLE: str(store.folder)}
     done = subprocess.run(
-        [sys.executable, "-c", START + actions + END], capture_output=True, text=True, env=environment, check=False
+        [sys.executable, "-c", START + actions + END],
+        capture_output=True,
+        encoding="utf-8",
+        env=environment,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "{False}"

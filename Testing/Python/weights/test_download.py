@@ -108,7 +108,7 @@ class TestDownload:
         checkpoint = replace(find_weights("swift-medsam"), url=f"{server.address}/whole", obstacle=None)
         download.fetch(checkpoint, store, Monitor())
         assert store.verify(checkpoint.id) == hashlib.sha256(weights.getvalue()).hexdigest()
-        record = json.loads((store.folder / "swift-medsam.json").read_text())
+        record = json.loads((store.folder / "swift-medsam.json").read_text("utf-8"))
         assert record["source"] == checkpoint.url and record["bytes"] == len(weights.getvalue())
         with store.path(checkpoint.id).open("r+b") as stream:
             stream.write(b"?")

@@ -44,5 +44,5 @@ class TestEngines:
         code = (
             "import sys; from StrokeSAMLib.cli import run; run(['methods']); print({'torch', 'pooch'} & {*sys.modules})"
         )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
         assert done.stdout.endswith("\nset()\n"), done

@@ -49,7 +49,7 @@ class TestSessions:
         assert cli.run(["replay", *again]) == 0
         mask, repeated = (sitk.ReadImage(str(tmp_path / name)) for name in ("mask.nrrd", "again.nrrd"))
         assert (sitk.GetArrayFromImage(mask) == sitk.GetArrayFromImage(repeated)).all()
-        assert len(json.loads((tmp_path / "mask.json").read_text())["engine"]["weights"]) == 64
+        assert len(json.loads((tmp_path / "mask.json").read_text("utf-8"))["engine"]["weights"]) == 64
 
     def test_an_engine_trained_with_boxes_takes_no_points(self, volume):
         model = sam_models.lite_medsam()

@@ -32,7 +32,7 @@ def test_the_memory_of_a_session_is_within_a_quarter_of_the_expected(engine, sli
     run = subprocess.run(
         [sys.executable, probe, engine, str(slices), precision],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
         env={**os.environ, "PYTHONPATH": path},
     )

@@ -170,7 +170,7 @@ class TestCheckpoint:
         mask = array(sitk.ReadImage(str(tmp_path / "mask.nii.gz")))
         assert ((score >= 0.5) == (mask > 0)).all()
         assert score.max() > score[score > 0].min()
-        options = json.loads((tmp_path / "report.json").read_text())["options"]
+        options = json.loads((tmp_path / "report.json").read_text("utf-8"))["options"]
         assert len(options["weights"]) == 64
         assert options["fingerprints"][1] == {"low": 5, "high": 56, "mean": 27, "sd": 9}
         assert 0 < options["mirror_correlation"] <= 1

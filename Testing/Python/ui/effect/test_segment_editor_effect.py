@@ -178,5 +178,5 @@ def test_the_list_of_engines_imports_nothing_heavy():
         "import sys, StrokeSAMLib.interactive.engines.registry\n"
         "print([name for name in ('numpy', 'SimpleITK', 'scipy', 'torch') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout.strip() == "[]"

@@ -306,7 +306,7 @@ def wheel(folder, name, version):
 def pip(*arguments):
     """A dry run of pip."""
     command = [sys.executable, "-m", "pip", "install", "--dry-run", *arguments]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, encoding="utf-8")
 
 
 class TestPipEnvironment:
