@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable
 from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag, Tag
 
 # A row of a header has far fewer values; more are damage or a private block.
 _MOST_VALUES = 100_000
@@ -18,12 +20,18 @@ class Attributes:
 
     def __init__(self, *datasets: Dataset):
         self._datasets = datasets
+        self._values: dict[str | int, Any] = {}
 
     def value(self, key: str | int) -> Any:
         """The value of an element by keyword or tag; None if it is missing, empty or unreadable."""
+        if key not in self._values:  # pydicom takes long for each look
+            self._values[key] = self._look_up(_tag(key))
+        return self._values[key]
+
+    def _look_up(self, tag: BaseTag) -> Any:
         for dataset in self._datasets:
             try:
-                value = dataset[key].value if key in dataset else None
+                value = dataset[tag].value if tag in dataset else None
             except Exception:  # a damaged value raises any exception in pydicom
                 continue
             if value is not None and value != "" and value != b"":
@@ -78,6 +86,11 @@ class Attributes:
             return [item for item in value if isinstance(item, Dataset)] if value is not None else []
         except TypeError:
             return []
+
+
+@functools.cache
+def _tag(key: str | int) -> BaseTag:
+    return Tag(key)
 
 
 def printable(text: str, length: int = 64) -> str:
